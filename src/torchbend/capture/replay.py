@@ -1,0 +1,235 @@
+"""Run a captured graph again: whole, or from given activations on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import fx, nn
+
+from torchbend.capture.graph import Capture, CapturedGraph, FlowStep
+from torchbend.capture.sizes import plain
+from torchbend.errors import ReplayError
+
+__all__ = ["Replay", "check_step", "graph_module"]
+
+Change = Callable[[str, Any], Any]
+
+
+class Replay(fx.Interpreter):
+    """Interprets a captured graph on a module, and checks each flow step on the way.
+
+    Args:
+        module: the module that was captured, or one of the same structure.
+        capture: the captured method.
+        change: called with each node's name and value; returns the value that its users see.
+    """
+
+    def __init__(self, module: nn.Module, capture: Capture, change: Change | None = None) -> None:
+        super().__init__(module, garbage_collect_values=True, graph=capture.graph)
+        self.capture = capture
+        self._change = change
+        self._steps: dict[fx.Node | None, list[FlowStep]] = {}
+        for step in capture.graph.flow_steps:
+            self._steps.setdefault(step.after, []).append(step)
+        self._given: dict[fx.Node, Any] = {}
+        self._wanted: set[fx.Node] = set(capture.graph.nodes)
+
+    def run_from(self, given: Mapping[str, Any], inputs: Mapping[str, Any]) -> Any:
+        """The method's result, computed from the activations ``given`` by name and from ``inputs``.
+
+        Raises:
+            ReplayError: an argument that the rest of the graph needs is missing, or a flow step does not hold.
+        """
+        nodes = {node.name: node for node in self.graph.nodes}
+        self._given = {nodes[name]: value for name, value in given.items() if name in nodes}
+        parts = {name: value for name, value in given.items() if name not in nodes}
+        for name, value in parts.items():
+            self._given.update(self._readers(name, value))
+        self._wanted = self._needed()
+        return self._start(inputs)
+
+    def run_all(self, inputs: Mapping[str, Any]) -> Any:
+        """The method's result for ``inputs``, by name."""
+        return self._start(inputs)
+
+    def _readers(self, name: str, value: Any) -> dict[fx.Node, Any]:
+        """The nodes that read the part ``name`` of a tuple."""
+        address = self.capture.activations[name].address
+        found = {
+            node: value
+            for node in self.graph.nodes
+            if (known := self.capture.activations.get(node.name)) is not None and known.address == address
+        }
+        if not found:
+            raise ReplayError(
+                "nothing in the graph reads this part",
+                site=name,
+                next_step="start from an activation that the rest of the method uses",
+            )
+        return found
+
+    def _needed(self) -> set[fx.Node]:
+        """The nodes that the result needs, going back no further than the given ones."""
+        needed: set[fx.Node] = set()
+        writers = [n for n in self.graph.nodes if n.op != "placeholder" and not n.users and n.op != "output"]
+        waiting = [n for n in self.graph.nodes if n.op == "output"]
+        while waiting:
+            node = waiting.pop()
+            if node in needed:
+                continue
+            needed.add(node)
+            if node not in self._given:
+                waiting.extend(node.all_input_nodes)
+                waiting.extend(w for w in writers if node in w.all_input_nodes and w not in needed)
+        return needed
+
+    def _start(self, inputs: Mapping[str, Any]) -> Any:
+        self.env = {}
+        self._inputs = dict(inputs)
+        self.user_to_last_uses = getattr(self, "user_to_last_uses", {})
+        self._check(None)
+        result: Any = None
+        for node in self.graph.nodes:
+            if node not in self._wanted:
+                continue
+            if node in self._given:
+                value = self._given[node]
+            elif node.op == "placeholder":
+                value = self._input(node)
+            else:
+                value = self.run_node(node)
+            if node.op == "output":
+                result = value
+                break
+            if self._change is not None:
+                value = self._change(node.name, value)
+            self.env[node] = value
+            self._check(node)
+            for last in self.user_to_last_uses.get(node, ()) if not self._given else ():
+                self.env.pop(last, None)
+        self.env = {}
+        return result
+
+    def _input(self, node: fx.Node) -> Any:
+        name = str(node.target)
+        if name in self._inputs:
+            return self._inputs[name]
+        if name in self.capture.inputs:
+            raise ReplayError(
+                f"the argument {name!r} is needed and was not given",
+                site=f"{self.capture.method}({name})",
+                wanted=f"{name}=..., or an activation behind it",
+                next_step=f"pass {name}=..., or start from a later activation",
+            )
+        return self._default(node)
+
+    def _default(self, node: fx.Node) -> Any:
+        for step in self.capture.graph.flow_steps:
+            if step.kind == "argument" and step.args[0] is node:
+                return step.expected
+        return None
+
+    def get_attr(self, target: Any, args: Any, kwargs: Any) -> Any:
+        """A weight, buffer or attribute of the module, or a constant of the graph."""
+        if target in self.capture.constants:
+            return self.capture.constants[target]
+        value: Any = self.module
+        for part in str(target).split("."):
+            value = getattr(value, part)
+        return value
+
+    def _check(self, node: fx.Node | None) -> None:
+        for step in self._steps.get(node, ()):
+            known = [a for a in _nodes_in(step.args)]
+            if step.target is not None and all(a in self.env for a in known):
+                values = fx.node.map_arg(step.args, lambda a: self.env[a])
+                check_step(step, self.capture.method, values)
+
+
+def _nodes_in(args: Any) -> list[fx.Node]:
+    found: list[fx.Node] = []
+    fx.node.map_arg(args, lambda node: found.append(node) or node)
+    return found
+
+
+def check_step(step: FlowStep, method: str, values: Any) -> None:
+    """Evaluate a flow step on ``values`` and refuse when it comes out otherwise than in the capture.
+
+    Raises:
+        ReplayError: the program would have gone another way.
+    """
+    found = step.target(*values) if step.target is not None else step.expected
+    if not _equal(found, step.expected):
+        raise ReplayError(
+            f"the captured graph of {method!r} does not cover this input: {step.kind} at {step.source}",
+            site=str(step),
+            wanted=step.expected,
+            got=plain(found),
+            next_step="call the bent model itself (its own code runs), or trace again with such an input",
+        )
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if isinstance(a, torch.Tensor) or isinstance(b, torch.Tensor):
+        return isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor) and torch.equal(a, b)
+    if hasattr(a, "__array_interface__") or hasattr(b, "__array_interface__"):
+        return bool(getattr(a, "shape", None) == getattr(b, "shape", None) and (a == b).all())
+    if isinstance(a, float) and isinstance(b, float):
+        return a == b or (a != a and b != b)
+    return bool(type(a) is type(b) and a == b) or bool(a == b)
+
+
+def graph_module(module: nn.Module, capture: Capture) -> fx.GraphModule:
+    """The captured graph as a ``torch.fx.GraphModule`` that shares the module's weights.
+
+    Its flow steps are nodes of it: it refuses an input that would have taken another way.
+    """
+    graph = CapturedGraph()
+    known: dict[fx.Node, fx.Node] = {}
+    steps: dict[fx.Node | None, list[FlowStep]] = {}
+    for step in capture.graph.flow_steps:
+        steps.setdefault(step.after, []).append(step)
+    root: dict[str, Any] = {}
+    placeholders = [n for n in capture.graph.nodes if n.op == "placeholder"]
+    for node in capture.graph.nodes:
+        if node.op in ("get_attr", "call_module"):
+            root[str(node.target)] = _attribute(module, capture, str(node.target))
+        copied = graph.node_copy(node, lambda n: known[n])
+        if node.op == "placeholder":
+            default = [s.expected for s in capture.graph.flow_steps if s.kind == "argument" and s.args[0] is node]
+            copied.args = (default[0],) if default and _simple(default[0]) else ()
+        known[node] = copied
+        if node.op != "placeholder" or node is placeholders[-1]:
+            due = [s for p in (placeholders if node.op == "placeholder" else [node]) for s in steps.get(p, ())]
+            for step in due:
+                _check_node(graph, root, known, step, capture.method)
+    made = fx.GraphModule(root, graph, class_name=f"{type(module).__name__}_{capture.method}")
+    made.train(module.training)
+    return made
+
+
+def _check_node(
+    graph: CapturedGraph, root: dict[str, Any], known: dict[fx.Node, fx.Node], step: FlowStep, method: str
+) -> None:
+    if step.target is None:
+        return
+    name = f"_flow_step{sum(k.startswith('_flow_step') for k in root)}"
+    root[name] = FlowStep(step.kind, step.target, (), step.expected, None, f"{step.source}: {step}")
+    held = graph.create_node("get_attr", name)
+    values = fx.node.map_arg(step.args, lambda n: known[n])
+    graph.create_node("call_function", check_step, (held, method, values), {})
+
+
+def _attribute(module: nn.Module, capture: Capture, target: str) -> Any:
+    if target in capture.constants:
+        return capture.constants[target]
+    value: Any = module
+    for part in target.split("."):
+        value = getattr(value, part)
+    return value
+
+
+def _simple(value: Any) -> bool:
+    return isinstance(value, (int, float, str, bool, type(None)))
