@@ -1,0 +1,244 @@
+"""The folded tree of a module's weights, and lists of sites, as HTML that needs no server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from typing import NamedTuple
+
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+from torchbend.display.histogram import histogram_svg
+from torchbend.display.tree_style import COPY_SCRIPT, STYLE
+
+__all__ = ["SiteRow", "module_tree_html", "sites_html"]
+
+
+class SiteRow(NamedTuple):
+    """One site of a list.
+
+    Args:
+        name: its name.
+        shape: its shape, or ``None`` where it is not known.
+        kind: ``"weight"``, ``"buffer"``, ``"activation"``, or any other word to show.
+        bent: what bends it, or an empty string.
+    """
+
+    name: str
+    shape: Sequence[int] | None = None
+    kind: str = ""
+    bent: str = ""
+
+
+def module_tree_html(
+    module: nn.Module,
+    *,
+    bent: Mapping[str, str] | None = None,
+    title: str | None = None,
+    max_weights: int = 400,
+) -> str:
+    """A folded tree of modules, their weights and buffers, with what is bent marked.
+
+    Static HTML: works offline, in a saved notebook and without JavaScript; a click on a name copies its
+    dotted path. Neighbours of the same structure (the layers of a transformer) are shown once and counted,
+    unless something in them is bent. Histograms are drawn from a few thousand values of each weight.
+
+    Args:
+        module: any module.
+        bent: names of weights and activations, to what bends them, in words.
+        title: a heading; the module's class name by default.
+        max_weights: how many weights are listed at most, bent ones apart, which always are; 0 or more.
+
+    Returns:
+        One ``<div>`` with its own style.
+    """
+    tree = _Tree(dict(bent or {}), max_weights)
+    body = tree.branch(module, "", title or type(module).__name__, is_open=True)
+    others = [SiteRow(name, bent=by) for name, by in tree.bent.items() if name not in tree.names]
+    if others:
+        body += f'<div class="tb-note">bent elsewhere</div>{"".join(map(_site_line, others))}'
+    if tree.left_out:
+        body += f'<div class="tb-note">{tree.left_out} more weights are not listed here</div>'
+    return f'{STYLE}<div class="tb-tree">{body}</div>{COPY_SCRIPT}'
+
+
+def sites_html(sites: Iterable[SiteRow], title: str = "", max_sites: int = 500) -> str:
+    """A list of sites with their shapes and what bends them.
+
+    Args:
+        sites: the sites, in the order to show.
+        title: a heading; the number of sites by default.
+        max_sites: how many are listed at most; the rest are counted.
+
+    Returns:
+        One ``<div>`` with its own style.
+    """
+    listed = [SiteRow(*site) for site in sites]
+    heading = title or f"{len(listed)} site{'' if len(listed) == 1 else 's'}"
+    lines = "".join(map(_site_line, listed[:max_sites]))
+    if len(listed) > max_sites:
+        lines += f'<div class="tb-note">{len(listed) - max_sites} more</div>'
+    head = f'<div class="tb-title">{escape(heading)}</div>'
+    return f'{STYLE}<div class="tb-tree">{head}{lines}</div>{COPY_SCRIPT}'
+
+
+@dataclass
+class _Tree:
+    """What has been drawn so far."""
+
+    bent: dict[str, str]
+    room: int
+    left_out: int = 0
+    names: set[str] = field(default_factory=set)
+    modules: dict[int, str] = field(default_factory=dict)
+    tensors: dict[int, str] = field(default_factory=dict)
+
+    def branch(self, module: nn.Module, path: str, label: str, is_open: bool = False) -> str:
+        """One module: a line that unfolds to its weights and the modules inside it."""
+        if id(module) in self.modules:
+            return _note(f"{label}: the same module as {self.modules[id(module)] or 'the root'}")
+        self.modules[id(module)] = path
+        inside = "".join(self.weight(name, tensor, kind, path) for name, tensor, kind in _tensors(module))
+        for first, last in self.runs(list(_children(module)), path):
+            inside += self.branch(first[1], _join(path, first[0]), first[0])
+            if last is not None:
+                inside += self.repeated(first, last, path)
+        summary = f"{_name(path, label)} {_class_of(module, label)} {_size(module)}{self.marks(path)}"
+        if not inside:
+            return f'<div class="tb-note">{summary}</div>'
+        return f"<details{' open' if is_open else ''}><summary>{summary}</summary>{inside}</details>"
+
+    def weight(self, name: str, tensor: Tensor, kind: str, path: str) -> str:
+        """One line of a weight or buffer; empty when the room is used up."""
+        full = _join(path, name)
+        self.names.add(full)
+        by = self.bent.get(full)
+        if by is None and self.room <= 0:
+            self.left_out += 1
+            return ""
+        self.room -= 1
+        first = self.tensors.setdefault(id(tensor), full)
+        shape = "uninitialized" if is_lazy(tensor) else str(list(tensor.shape))
+        picture = histogram_svg(tensor) if first == full else f"<span>= {escape(first)}</span>"
+        dtype = str(tensor.dtype).removeprefix("torch.")
+        note = _bent_mark(by) if by is not None else f'<span class="tb-dim">{kind}</span>'
+        return (
+            f'<div class="tb-weight">{_name(full, name)}<span>{shape}</span>'
+            f'<span class="tb-dim">{dtype}</span>{picture or "<span></span>"}{note}</div>'
+        )
+
+    def runs(
+        self, children: list[tuple[str, nn.Module]], path: str
+    ) -> Iterator[tuple[tuple[str, nn.Module], list[tuple[str, nn.Module]] | None]]:
+        """Each child, with the neighbours after it that look the same and hold no bend."""
+        shapes = [_structure(child) for _, child in children]
+        index = 0
+        while index < len(children):
+            end = index + 1
+            while (
+                end < len(children)
+                and shapes[end] == shapes[index]
+                and shapes[index]
+                and not self.bent_inside(_join(path, children[end][0]))
+            ):
+                end += 1
+            # Two of a kind are quicker read than a remark on them.
+            if end - index > 2:
+                yield children[index], children[index + 1 : end]
+            else:
+                for child in children[index:end]:
+                    yield child, None
+            index = end
+
+    def repeated(self, first: tuple[str, nn.Module], rest: list[tuple[str, nn.Module]], path: str) -> str:
+        """The line that stands for neighbours which look like ``first``."""
+        for name, child in rest:
+            here = _join(path, name)
+            self.names.update(_join(here, inner) for inner in _tensor_names(child))
+        names = f"{rest[0][0]} \N{HORIZONTAL ELLIPSIS} {rest[-1][0]}"
+        kind = f"{type(first[1]).__name__}, {_count(first[1])} each"
+        return _note(f"{names}: {len(rest)} more like {first[0]} ({kind})")
+
+    def bent_inside(self, path: str) -> int:
+        """How many bends lie in the module at ``path``."""
+        return sum(name.startswith(path + ".") for name in self.bent) if path else len(self.bent)
+
+    def marks(self, path: str) -> str:
+        count = self.bent_inside(path)
+        return f' <span class="tb-bent">\N{BLACK CIRCLE} {count} bent</span>' if count else ""
+
+
+def _children(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Like ``named_children``, which leaves out the second name of a shared module."""
+    return ((name, child) for name, child in module._modules.items() if child is not None)
+
+
+def _tensors(module: nn.Module) -> Iterator[tuple[str, Tensor, str]]:
+    for name, parameter in module.named_parameters(recurse=False, remove_duplicate=False):
+        yield name, parameter, ""
+    for name, buffer in module.named_buffers(recurse=False, remove_duplicate=False):
+        yield name, buffer, "buffer"
+
+
+def _tensor_names(module: nn.Module) -> Iterator[str]:
+    yield from (name for name, _ in module.named_parameters(remove_duplicate=False))
+    yield from (name for name, _ in module.named_buffers(remove_duplicate=False))
+
+
+def _structure(module: nn.Module) -> tuple[object, ...]:
+    """Classes, names and shapes of a module with weights; empty for one without."""
+    tensors = [
+        (name, "lazy" if is_lazy(tensor) else tuple(tensor.shape), tensor.dtype)
+        for name, tensor in (*module.named_parameters(), *module.named_buffers())
+    ]
+    if not tensors:
+        return ()
+    return (*((name, type(part).__qualname__) for name, part in module.named_modules()), *tensors)
+
+
+def _count(module: nn.Module) -> str:
+    total = sum(parameter.numel() for parameter in module.parameters() if not is_lazy(parameter))
+    for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if total >= size:
+            return f"{total / size:.3g} {unit} parameters"
+    return f"{total} parameter{'' if total == 1 else 's'}"
+
+
+def _size(module: nn.Module) -> str:
+    return f'<span class="tb-dim">{_count(module)}</span>'
+
+
+def _class_of(module: nn.Module, label: str) -> str:
+    name = type(module).__name__
+    return "" if name == label else f'<span class="tb-class">{escape(name)}</span>'
+
+
+def _name(path: str, label: str) -> str:
+    shown = escape(label)
+    if not path:
+        return f"<b>{shown}</b>"
+    full = escape(path, quote=True)
+    return f'<button type="button" data-tb-path="{full}" title="{full}">{shown}</button>'
+
+
+def _bent_mark(by: str) -> str:
+    return f'<span class="tb-bent">\N{BLACK CIRCLE} {escape(by) or "bent"}</span>'
+
+
+def _site_line(site: SiteRow) -> str:
+    shape = "" if site.shape is None else str([int(size) for size in site.shape])
+    mark = _bent_mark(site.bent) if site.bent else ""
+    return (
+        f'<div class="tb-weight">{_name(site.name, site.name)}<span>{shape}</span>'
+        f'<span class="tb-dim">{escape(site.kind)}</span><span></span>{mark}</div>'
+    )
+
+
+def _note(text: str) -> str:
+    return f'<div class="tb-note">{escape(text)}</div>'
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
