@@ -37,9 +37,9 @@ def call(entry: Entry, model: nn.Module, inputs: dict[str, Any] | None = None) -
 def flatten_tensors(output: Any) -> list[Tensor]:
     """All tensors in an output, however nested, in a deterministic order and each object once.
 
-    Goes into mappings (in their order), sequences, dataclasses, distributions and plain objects such as the caches of
-    language models (their attributes in the order in which they were set). Sets, functions, modules and types are not
-    gone into.
+    Goes into mappings (in their order), sequences, dataclasses, distributions and plain objects such as the
+    caches of language models (their attributes in the order in which they were set). Sets, functions, modules
+    and types are not gone into.
     """
     found: list[Tensor] = []
     _collect(output, found, set())
@@ -47,7 +47,11 @@ def flatten_tensors(output: Any) -> list[Tensor]:
 
 
 def _collect(value: Any, found: list[Tensor], seen: set[int]) -> None:
-    if value is None or isinstance(value, (str, bytes, int, float, complex, type, nn.Module)) or callable(value):
+    if (
+        value is None
+        or isinstance(value, (str, bytes, int, float, complex, type, nn.Module))
+        or callable(value)
+    ):
         return
     if id(value) in seen:
         return

@@ -21,12 +21,12 @@ class Entry:
     Args:
         name: unique in the zoo; it becomes the test's name.
         family: what kind of model it is ("language", "vision", "speech", "audio", "diffusion", ...).
-        build: seeds torch with 0 and returns a new model, in eval mode unless the entry is about train mode.
+        build: seeds torch with 0 and returns a new model, in eval mode unless train mode is the point.
         inputs: the keyword arguments of `method`, the same values at each call.
-        other_inputs: another length, size or batch on which the model also runs; None where it takes only one.
+        other_inputs: another length, size or batch on which the model also runs; None where there is none.
         method: the method that is called.
-        note: words about the entry. "random": the output depends on torch's random state, which has to be seeded
-            before each call. "stateful": a call changes buffers, which have to be put back before the next.
+        note: words about the entry. "random": the output depends on torch's random state, which has to be
+            seeded before each call. "stateful": a call changes buffers, to be put back before the next.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Language models of transformers: decoders, encoders, encoder-decoders, a mixture of experts, a state space."""
+"""Language models of transformers: decoders, encoders, both, a mixture of experts, a state space."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ SPECIAL = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
 
 
 def _decoder(name: str, stem: str, **settings: Any) -> Entry:
-    """A causal language model whose classes are called `<stem>ForCausalLM` and `<stem>Config`."""
-    build = from_transformers(f"{stem}ForCausalLM", f"{stem}Config", **settings)
+    """A causal language model: `<stem>ForCausalLM` (GPT-2 has a name of its own) and `<stem>Config`."""
+    model = f"{stem}LMHeadModel" if stem == "GPT2" else f"{stem}ForCausalLM"
+    build = from_transformers(model, f"{stem}Config", **settings)
     return Entry(name, FAMILY, build, **by_length("input_ids", 8, 11))
 
 
@@ -74,7 +75,16 @@ ENCODERS = entries(
     FAMILY,
     _encoder("bert", "Bert", **SMALL),
     _encoder("roberta", "Roberta", **SMALL),
-    _encoder("distilbert", "DistilBert", vocab_size=64, dim=16, n_layers=2, n_heads=2, hidden_dim=32, pad_token_id=0),
+    _encoder(
+        "distilbert",
+        "DistilBert",
+        vocab_size=64,
+        dim=16,
+        n_layers=2,
+        n_heads=2,
+        hidden_dim=32,
+        pad_token_id=0,
+    ),
     _encoder("albert", "Albert", embedding_size=8, **SMALL),
     _encoder("electra", "Electra", embedding_size=8, **SMALL),
     Entry(
@@ -95,7 +105,8 @@ ENCODERS = entries(
             vocab_size=64,
             max_position_embeddings=16,
         ),
-        **by_length("inputs", 16, None),
+        lambda: {"inputs": tokens(2, 16, seed=1)},
+        lambda: {"inputs": tokens(3, 12, seed=2)},
     ),
 )
 

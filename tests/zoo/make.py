@@ -11,6 +11,9 @@ from torch import Tensor, nn
 
 from .definition import Entry, Inputs
 
+#: a standard deviation at which narrow layers pass their signal on; the usual 0.02 is meant for wide ones
+LIVELY = {"initializer_range": 0.2}
+
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
     """Gaussian noise of a shape, the same for the same seed; torch's own random state is left alone."""
@@ -33,8 +36,20 @@ def seeded(make: Callable[..., nn.Module], *args: Any, **settings: Any) -> Calla
     return build
 
 
+def wake(model: nn.Module) -> nn.Module:
+    """Fills with small noise what a model starts from zero: codebooks, class tokens, zero convolutions.
+
+    An untrained model that multiplies by zeros answers the same whatever is bent in front of them.
+    """
+    with torch.no_grad():
+        for number, value in enumerate([*model.parameters(), *model.buffers()]):
+            if value.is_floating_point() and value.dim() > 1 and not bool(value.any()):
+                value.copy_(0.2 * noise(*value.shape, seed=number))
+    return model
+
+
 def from_transformers(model: str, config: str, **settings: Any) -> Callable[[], nn.Module]:
-    """A `build` of an entry: the named class of transformers, with random weights.
+    """A `build` of an entry: the named class of transformers, with random weights, none of them all zero.
 
     Args:
         model: name of the model's class.
@@ -45,7 +60,7 @@ def from_transformers(model: str, config: str, **settings: Any) -> Callable[[], 
     def build() -> nn.Module:
         library = importlib.import_module("transformers")
         torch.manual_seed(0)
-        return getattr(library, model)(getattr(library, config)(**settings)).eval()
+        return wake(getattr(library, model)(getattr(library, config)(**{**LIVELY, **settings})).eval())
 
     return build
 
@@ -56,13 +71,15 @@ def from_diffusers(model: str, **settings: Any) -> Callable[[], nn.Module]:
     def build() -> nn.Module:
         library = importlib.import_module("diffusers")
         torch.manual_seed(0)
-        return getattr(library, model)(**settings).eval()
+        return wake(getattr(library, model)(**settings).eval())
 
     return build
 
 
-def by_shape(argument: str, shape: tuple[int, ...], other: tuple[int, ...] | None, **fixed: Any) -> dict[str, Any]:
-    """The `inputs` and `other_inputs` of an entry that takes noise: `Entry(..., **by_shape("x", (1, 8), (2, 8)))`.
+def by_shape(
+    argument: str, shape: tuple[int, ...], other: tuple[int, ...] | None, **fixed: Any
+) -> dict[str, Any]:
+    """The inputs of an entry that takes noise: `Entry(..., **by_shape("x", (1, 8), (2, 8)))`.
 
     Args:
         argument: name of the method's argument.

@@ -69,7 +69,8 @@ class Vocoder(nn.Module):
         self.first = norm(nn.Conv1d(16, 32, 7, padding=3))
         self.ups = nn.ModuleList(norm(nn.ConvTranspose1d(32 >> i, 16 >> i, 8, 4, 2)) for i in range(2))
         self.blocks = nn.ModuleList(
-            nn.ModuleList(norm(nn.Conv1d(16 >> i, 16 >> i, 3, dilation=d, padding=d)) for d in (1, 3)) for i in range(2)
+            nn.ModuleList(norm(nn.Conv1d(16 >> i, 16 >> i, 3, dilation=d, padding=d)) for d in (1, 3))
+            for i in range(2)
         )
         self.last = norm(nn.Conv1d(8, 1, 7, padding=3))
 
@@ -91,7 +92,10 @@ def vocoder_with_parametrized_norm() -> nn.Module:
 
 
 class SpectralHead(nn.Module):
-    """Predicts magnitude and phase, then an inverse STFT (as Vocos does). Shape: mel [B, 16, T] -> [B, 16 (T - 1)]."""
+    """Predicts magnitude and phase, then an inverse STFT (as Vocos does).
+
+    Shape: mel [B, 16, T] -> [B, 16 (T - 1)].
+    """
 
     def __init__(self, size: int = 64) -> None:
         super().__init__()
@@ -120,11 +124,16 @@ class SpectralMask(nn.Module):
         spectrum = torch.stft(wave, return_complex=True, **settings)
         parts = torch.view_as_real(spectrum).permute(0, 3, 1, 2)
         mask = torch.view_as_complex(torch.tanh(self.net(parts)).permute(0, 2, 3, 1).contiguous())
-        return torch.istft(spectrum * mask * torch.polar(torch.ones(()), torch.ones(())), length=wave.shape[-1], **settings)
+        return torch.istft(
+            spectrum * mask * torch.polar(torch.ones(()), torch.ones(())), length=wave.shape[-1], **settings
+        )
 
 
 class StreamingConv(nn.Module):
-    """A causal convolution that keeps the end of the last block in a buffer. Shape: x [1, 4, T] -> [1, 4, T]."""
+    """A causal convolution that keeps the end of the last block in a buffer.
+
+    Shape: x [1, 4, T] -> [1, 4, T].
+    """
 
     def __init__(self, kernel: int = 5) -> None:
         super().__init__()

@@ -22,12 +22,19 @@ class MLP(nn.Module):
 
 
 class ConvAutoencoder(nn.Module):
-    """Strided convolutions down, transposed ones up. Shape: x [B, 1, H, W] -> same, H and W multiples of 4."""
+    """Strided convolutions down, transposed ones up.
+
+    Shape: x [B, 1, H, W] -> same, H and W multiples of 4.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.encoder = nn.Sequential(nn.Conv2d(1, 8, 3, 2, 1), nn.ReLU(), nn.Conv2d(8, 16, 3, 2, 1), nn.BatchNorm2d(16))
-        self.decoder = nn.Sequential(nn.ConvTranspose2d(16, 8, 4, 2, 1), nn.ReLU(), nn.ConvTranspose2d(8, 1, 4, 2, 1))
+        self.encoder = nn.Sequential(
+            nn.Conv2d(1, 8, 3, 2, 1), nn.ReLU(), nn.Conv2d(8, 16, 3, 2, 1), nn.BatchNorm2d(16)
+        )
+        self.decoder = nn.Sequential(
+            nn.ConvTranspose2d(16, 8, 4, 2, 1), nn.ReLU(), nn.ConvTranspose2d(8, 1, 4, 2, 1)
+        )
 
     def encode(self, x: Tensor) -> Tensor:
         return torch.tanh(self.encoder(x))
@@ -130,7 +137,10 @@ class GraphNet(nn.Module):
 
 
 class Experts(nn.Module):
-    """A mixture of experts: each row goes to the two experts that score highest. Shape: x [N, 16] -> [N, 16]."""
+    """A mixture of experts: each row goes to the two experts that score highest.
+
+    Shape: x [N, 16] -> [N, 16].
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -151,7 +161,10 @@ class Experts(nn.Module):
 
 
 class FourierOperator(nn.Module):
-    """A Fourier neural operator: complex weights on the lowest modes. Shape: x [B, 1, T] -> [B, 1, T], T >= 16."""
+    """A Fourier neural operator: complex weights on the lowest modes.
+
+    Shape: x [B, 1, T] -> [B, 1, T], T >= 16.
+    """
 
     def __init__(self, channels: int = 8, modes: int = 8) -> None:
         super().__init__()
@@ -170,7 +183,10 @@ class FourierOperator(nn.Module):
 
 
 class EinopsViT(nn.Module):
-    """A one-block vision transformer written with einops. Shape: image [B, 3, H, W] -> [B, 10], multiples of 8."""
+    """A one-block vision transformer written with einops.
+
+    Shape: image [B, 3, H, W] -> [B, 10], multiples of 8.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -195,10 +211,14 @@ class EinopsViT(nn.Module):
 def batch_norm_in_training() -> nn.Module:
     """Convolutions and batch norms in train mode: a call moves the running statistics."""
     torch.manual_seed(0)
-    net = nn.Sequential(nn.Conv1d(2, 8, 3, padding=1), nn.BatchNorm1d(8), nn.ReLU(), nn.Conv1d(8, 2, 1), nn.BatchNorm1d(2))
+    net = nn.Sequential(
+        nn.Conv1d(2, 8, 3, padding=1), nn.BatchNorm1d(8), nn.ReLU(), nn.Conv1d(8, 2, 1), nn.BatchNorm1d(2)
+    )
     return net.train()
 
 
 def sequential() -> nn.Sequential:
     """A plain nn.Sequential, whose forward takes an argument called `input`."""
-    return nn.Sequential(nn.Conv1d(1, 8, 5, padding=2), nn.Tanh(), nn.GroupNorm(2, 8), nn.Conv1d(8, 1, 5, padding=2))
+    return nn.Sequential(
+        nn.Conv1d(1, 8, 5, padding=2), nn.Tanh(), nn.GroupNorm(2, 8), nn.Conv1d(8, 1, 5, padding=2)
+    )

@@ -1,4 +1,4 @@
-"""Small generative networks in plain PyTorch: adversarial, variational, flows, differential equations, energies."""
+"""Small generative networks in plain PyTorch: adversarial, variational, flows, equations, energies."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ def dcgan_generator() -> nn.Module:
 
 
 class Discriminator(nn.Module):
-    """Spectrally normalised convolutions, feature maps returned. Shape: x [B, 3, H, W] -> score [B], features."""
+    """Spectrally normalised convolutions, feature maps returned.
+
+    Shape: x [B, 3, H, W] -> score [B], features.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,7 +71,9 @@ class ModulatedConv(nn.Module):
         batch, channels, height, width = x.shape
         kernel = self.weight * (1 + self.style(w)).reshape(batch, 1, channels, 1, 1)
         kernel = kernel * torch.rsqrt(kernel.square().sum(dim=(2, 3, 4), keepdim=True) + 1e-8)
-        x = F.conv2d(x.reshape(1, batch * channels, height, width), kernel.flatten(0, 1), padding=1, groups=batch)
+        x = F.conv2d(
+            x.reshape(1, batch * channels, height, width), kernel.flatten(0, 1), padding=1, groups=batch
+        )
         x = x.reshape(batch, -1, height, width) + self.strength * self.grain[..., :height, :width]
         return F.leaky_relu(x, 0.2) * 2**0.5
 
@@ -100,11 +105,16 @@ class StyleGenerator(nn.Module):
 
 
 class CouplingFlow(nn.Module):
-    """Affine couplings (RealNVP) that return the latent and the log-determinant. Shape: x [B, 8] -> [B, 8], [B]."""
+    """Affine couplings (RealNVP) that return the latent and the log-determinant.
+
+    Shape: x [B, 8] -> [B, 8], [B].
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.nets = nn.ModuleList(nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 8)) for _ in range(3))
+        self.nets = nn.ModuleList(
+            nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 8)) for _ in range(3)
+        )
         self.register_buffer("order", torch.randperm(8))
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
@@ -127,7 +137,10 @@ class CouplingFlow(nn.Module):
 
 
 class VAE(nn.Module):
-    """A variational autoencoder that returns distributions. Shape: x [B, 16] -> Normal [B, 4], Normal [B, 16]."""
+    """A variational autoencoder that returns distributions.
+
+    Shape: x [B, 16] -> Normal [B, 4], Normal [B, 16].
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -173,7 +186,10 @@ class EnergyScore(nn.Module):
 
 
 class VectorQuantizer(nn.Module):
-    """Residual vector quantisation: the nearest code, then of what is left. Shape: x [B, 8, T] -> [B, 8, T], codes."""
+    """Residual vector quantisation: the nearest code, then of what is left.
+
+    Shape: x [B, 8, T] -> [B, 8, T], codes.
+    """
 
     def __init__(self) -> None:
         super().__init__()

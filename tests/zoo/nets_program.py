@@ -14,7 +14,10 @@ from torch.utils.checkpoint import checkpoint
 
 
 class SelfRecursive(nn.Module):
-    """Calls itself on halves of its input until they are short. Shape: x [B, T] -> [B, T], T a multiple of 4."""
+    """Calls itself on halves of its input until they are short.
+
+    Shape: x [B, T] -> [B, T], T a multiple of 4.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -93,11 +96,16 @@ class NestedOutputs(nn.Module):
         y = self.linear(x)
         bands = list(y.split(2, dim=-1))
         analysis = Analysis(level=y.square().mean(-1).sqrt(), bands=bands, count=len(bands))
-        return OrderedDict(y=y, analysis=analysis, pair=Pair(y.mean(), y.std()), sizes=tuple(y.shape), nothing=None)
+        return OrderedDict(
+            y=y, analysis=analysis, pair=Pair(y.mean(), y.std()), sizes=tuple(y.shape), nothing=None
+        )
 
 
 class KeywordsOnly(nn.Module):
-    """Takes its inputs by name only, one of them nested. Shape: left [B, 8], right {"x": [B, 8], "more": [...]}."""
+    """Takes its inputs by name only, one of them nested.
+
+    Shape: left [B, 8], right {"x": [B, 8], "more": [...]}.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -146,7 +154,9 @@ class Checkpointed(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(nn.Sequential(nn.Linear(8, 16), nn.GELU(), nn.Linear(16, 8)) for _ in range(2))
+        self.blocks = nn.ModuleList(
+            nn.Sequential(nn.Linear(8, 16), nn.GELU(), nn.Linear(16, 8)) for _ in range(2)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         for block in self.blocks:
@@ -174,7 +184,10 @@ class DataControl(nn.Module):
 
 
 class TimeLoop(nn.Module):
-    """A loop over time with a list, stacked and concatenated at its end. Shape: x [B, T, 8] -> [B, T + 1, 8]."""
+    """A loop over time with a list, stacked and concatenated at its end.
+
+    Shape: x [B, T, 8] -> [B, T + 1, 8].
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -209,7 +222,10 @@ class TracedSizes(nn.Module):
 
 
 class ConstantsInGraph(nn.Module):
-    """Constant tensors, slices of buffers, tensor attributes and lists of them. Shape: x [B, T] -> [B, T], T <= 32."""
+    """Constant tensors, slices of buffers, tensor attributes and lists of them.
+
+    Shape: x [B, T] -> [B, T], T <= 32.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -223,7 +239,11 @@ class ConstantsInGraph(nn.Module):
         length = x.shape[-1]
         y = x * self.table[0, :length] * self.gain[1] + self.table[1:, -length:]
         y = y + self.plain[:length] * self.listed[0] + self.hidden_table.narrow(0, 0, length)
-        return torch.cat([y[:, :1] * self.listed[1], y[:, 1:]], dim=1) + torch.tensor([0.25]) - torch.as_tensor(1.5)
+        return (
+            torch.cat([y[:, :1] * self.listed[1], y[:, 1:]], dim=1)
+            + torch.tensor([0.25])
+            - torch.as_tensor(1.5)
+        )
 
 
 class SharedSubmodule(nn.Module):

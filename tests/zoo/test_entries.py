@@ -1,4 +1,4 @@
-"""Each entry of the zoo builds and runs, the same way twice, so that what differs later is the project's doing."""
+"""Each entry of the zoo builds and runs, the same way twice: what differs later is the project's doing."""
 
 from __future__ import annotations
 
@@ -49,7 +49,11 @@ def test_flatten_tensors_goes_into_any_nesting() -> None:
 
     shared = torch.zeros(1)
     normal = torch.distributions.Normal(torch.full((1,), 6.0), torch.full((1,), 7.0))
-    output = {"a": shared, "b": (Pair(torch.ones(1), [torch.full((1,), 2.0), shared]), Cache()), "c": [None, "x", normal]}
+    output = {
+        "a": shared,
+        "b": (Pair(torch.ones(1), [torch.full((1,), 2.0), shared]), Cache()),
+        "c": [None, "x", normal],
+    }
     assert [float(tensor) for tensor in flatten_tensors(output)] == [0.0, 1.0, 2.0, 4.0, 6.0, 7.0]
 
 

@@ -1,10 +1,11 @@
-"""Image models of transformers: vision transformers, convolutional networks, pairs of image and text, detection."""
+"""Image models of transformers: transformers, convolutional networks, detection, image and text."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from .definition import Entry
 from .make import by_shape, entries, from_transformers, noise, tokens
@@ -22,14 +23,36 @@ SMALL: dict[str, Any] = {
 }
 
 
-def _images(name: str, model: str, config: str, size: int = 16, other: int | None = None, **settings: Any) -> Entry:
-    """A model of square images, at a batch of one and of two, the second of another size where one is given."""
+def _images(
+    name: str, model: str, config: str, size: int = 16, other: int | None = None, **settings: Any
+) -> Entry:
+    """A model of square images: a batch of one, and of two, the second of another size where one is given."""
     shapes = (1, 3, size, size), (2, 3, other or size, other or size)
-    return Entry(name, FAMILY, from_transformers(model, config, **settings), **by_shape("pixel_values", *shapes))
+    return Entry(
+        name, FAMILY, from_transformers(model, config, **settings), **by_shape("pixel_values", *shapes)
+    )
 
 
 def _captioned(batch: int, length: int) -> dict[str, Tensor]:
     return {"input_ids": tokens(batch, length), "pixel_values": noise(batch, 3, 16, 16)}
+
+
+def _detr() -> nn.Module:
+    """DETR on a small ResNet of transformers, so that neither timm nor torchvision is needed."""
+    from transformers import DetrConfig, DetrForObjectDetection, ResNetConfig
+
+    torch.manual_seed(0)
+    backbone = ResNetConfig(
+        embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic", out_features=["stage2"]
+    )
+    settings = {
+        "encoder_layers": 1,
+        "decoder_layers": 1,
+        "encoder_attention_heads": 2,
+        "decoder_attention_heads": 2,
+    }
+    sizes = {"d_model": 16, "encoder_ffn_dim": 32, "decoder_ffn_dim": 32, "num_queries": 4, "num_labels": 3}
+    return DetrForObjectDetection(DetrConfig(backbone_config=backbone, **settings, **sizes)).eval()
 
 
 TRANSFORMERS = entries(
@@ -65,7 +88,13 @@ TRANSFORMERS = entries(
         mlp_ratios=[2, 2],
         decoder_hidden_size=16,
     ),
-    _images("yolos", "YolosForObjectDetection", "YolosConfig", **{**SMALL, "image_size": [16, 16]}, num_detection_tokens=4),
+    _images(
+        "yolos",
+        "YolosForObjectDetection",
+        "YolosConfig",
+        **{**SMALL, "image_size": [16, 16]},
+        num_detection_tokens=4,
+    ),
 )
 
 CONVOLUTIONAL = entries(
@@ -92,8 +121,8 @@ CONVOLUTIONAL = entries(
         depths=[1, 1],
         layer_type="basic",
     ),
+    Entry("detr", FAMILY, _detr, **by_shape("pixel_values", (1, 3, 32, 32), (2, 3, 48, 32))),
 )
-
 
 PAIRS = entries(
     FAMILY,
