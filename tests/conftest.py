@@ -1,0 +1,62 @@
+"""What all tests share: one thread, the folder beside the checkout, the phrases, the stand-ins."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """The folder ``shared`` beside the checkout; a test that asks for it is skipped where it is missing."""
+    folder = ROOT.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip("needs the shared folder beside the checkout")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def phrase() -> Callable[[str], Path]:
+    """``phrase("violin")`` or ``phrase("piano")``: the path of a WAV file, 8 s at 44.1 kHz, mono."""
+    folder = ROOT / "src" / "torchbend" / "demo_data"
+
+    def find(name: str) -> Path:
+        return folder / f"{name}.wav"
+
+    return find
+
+
+@pytest.fixture
+def stand_ins(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Makes the packages of ``tests/stand_ins`` importable for one test, and forgets them after it.
+
+    Figures that the test shows open no window.
+    """
+    renderers = pytest.importorskip("plotly.io").renderers
+    monkeypatch.setattr(renderers, "default", "")
+    folder = Path(__file__).resolve().parent / "stand_ins"
+    names = {entry.name for entry in folder.iterdir() if entry.is_dir()}
+
+    def loaded() -> list[str]:
+        return [name for name in sys.modules if name.partition(".")[0] in names]
+
+    for name in loaded():
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(str(folder))
+    yield folder
+    for name in loaded():
+        del sys.modules[name]
