@@ -44,7 +44,7 @@ class SiteState:
     @property
     def label(self) -> str:
         """The site as messages name it: ``"encode:sin"`` or ``"decoder.weight"``."""
-        return f"{self.fn}:{self.name}" if self.fn else self.name
+        return f"{self.fn}:{self.name}" if self.fn else self.name or "(outside of a model)"
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """``memory[key]``, made by ``make()`` the first time.
