@@ -39,6 +39,12 @@ def loose_text(text: str) -> list[str]:
     return told
 
 
+def raises_again(handler: ast.ExceptHandler) -> bool:
+    """Whether a handler undoes something and lets the same exception go on."""
+    last = handler.body[-1]
+    return isinstance(last, ast.Raise) and last.exc is None
+
+
 def loose_code(source: str, in_package: bool) -> list[str]:
     """What a Python file may not hold, one finding for each."""
     told = []
@@ -49,7 +55,7 @@ def loose_code(source: str, in_package: bool) -> list[str]:
             caught = {name.id for name in ast.walk(node.type or node) if isinstance(name, ast.Name)}
             if node.type is None:
                 told.append(f"{node.lineno}: bare except")
-            elif in_package and caught & {"Exception", "BaseException"}:
+            elif in_package and caught & {"Exception", "BaseException"} and not raises_again(node):
                 told.append(f"{node.lineno}: catches everything")
         elif in_package and isinstance(node, ast.Assert):
             told.append(f"{node.lineno}: assert as validation")
@@ -97,4 +103,5 @@ def test_loose_code_is_told(source: str) -> None:
 
 def test_code_that_catches_what_it_means_is_fine() -> None:
     assert not loose_code("try:\n    x = 1\nexcept ValueError:\n    x = 2", in_package=True)
+    assert not loose_code("try:\n    x = 1\nexcept BaseException:\n    x = 2\n    raise", in_package=True)
     assert not loose_code("assert 1", in_package=False)
