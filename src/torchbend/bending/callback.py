@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -184,8 +185,10 @@ class BendingCallback(nn.Module):
             (low is None or bool(number >= low)) and (high is None or bool(number <= high))
         )
         if not inside:
-            bounds = [f"at least {low}"] * (low is not None) + [f"at most {high}"] * (high is not None)
-            raise self.wrong(name, "a number of " + " and ".join(bounds), value)
+            bounds = [f" of at least {low}"] * (low is not None and low > -math.inf) + [
+                f" of at most {high}"
+            ] * (high is not None)
+            raise self.wrong(name, "a real number" + " and ".join(bounds), value)
 
     def get(self, name: str) -> Any:
         """The current value of a parameter that may be a control: a number, or a 0-dim tensor.
