@@ -42,11 +42,11 @@ def flatten_tensors(output: Any) -> list[Tensor]:
     and types are not gone into.
     """
     found: list[Tensor] = []
-    _collect(output, found, set())
+    _collect(output, found, {})
     return found
 
 
-def _collect(value: Any, found: list[Tensor], seen: set[int]) -> None:
+def _collect(value: Any, found: list[Tensor], seen: dict[int, Any]) -> None:
     if (
         value is None
         or isinstance(value, (str, bytes, int, float, complex, type, nn.Module))
@@ -55,7 +55,7 @@ def _collect(value: Any, found: list[Tensor], seen: set[int]) -> None:
         return
     if id(value) in seen:
         return
-    seen.add(id(value))
+    seen[id(value)] = value  # kept, so that its id is not given to another object meanwhile
     if isinstance(value, Tensor):
         found.append(value)
     else:
@@ -66,7 +66,8 @@ def _collect(value: Any, found: list[Tensor], seen: set[int]) -> None:
 def _parts(value: Any) -> list[Any]:
     if isinstance(value, torch.distributions.Distribution):
         # a distribution keeps lazily computed attributes beside its parameters: only the latter count
-        return [getattr(value, name) for name in sorted(value.arg_constraints) if name in vars(value)]
+        inside = [part for part in vars(value).values() if isinstance(part, torch.distributions.Distribution)]
+        return [vars(value)[name] for name in sorted(value.arg_constraints) if name in vars(value)] + inside
     if isinstance(value, Mapping):
         return list(value.values())
     if isinstance(value, Sequence):

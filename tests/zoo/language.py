@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from .definition import Entry
@@ -40,6 +41,31 @@ def _encoder(name: str, stem: str, **settings: Any) -> Entry:
     return Entry(name, FAMILY, build, **by_length("input_ids", 8, 11))
 
 
+GPT2: dict[str, Any] = {
+    "vocab_size": 64,
+    "n_positions": 32,
+    "n_embd": 16,
+    "n_layer": 2,
+    "n_head": 2,
+    **SPECIAL,
+}
+
+
+def _continued(length: int) -> dict[str, Any]:
+    """Inputs of `generate`: three more tokens, and the scores that they had."""
+    settings = {
+        "max_new_tokens": 3,
+        "do_sample": False,
+        "output_scores": True,
+        "return_dict_in_generate": True,
+    }
+    return {
+        "input_ids": tokens(2, length),
+        "attention_mask": torch.ones(2, length, dtype=torch.long),
+        **settings,
+    }
+
+
 def _pair(source: int, target: int) -> dict[str, Tensor]:
     """Inputs of an encoder-decoder."""
     return {"input_ids": tokens(2, source, seed=1), "decoder_input_ids": tokens(2, target, seed=2)}
@@ -47,7 +73,15 @@ def _pair(source: int, target: int) -> dict[str, Tensor]:
 
 DECODERS = entries(
     FAMILY,
-    _decoder("gpt2", "GPT2", vocab_size=64, n_positions=32, n_embd=16, n_layer=2, n_head=2, **SPECIAL),
+    _decoder("gpt2", "GPT2", **GPT2),
+    Entry(
+        "gpt2_generate",
+        FAMILY,
+        from_transformers("GPT2LMHeadModel", "GPT2Config", **GPT2),
+        lambda: _continued(4),
+        lambda: _continued(6),
+        method="generate",
+    ),
     _decoder("llama", "Llama", **GROUPED),
     _decoder("mistral", "Mistral", sliding_window=4, **GROUPED),
     _decoder("qwen2", "Qwen2", **GROUPED),

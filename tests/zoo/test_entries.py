@@ -52,7 +52,7 @@ def test_flatten_tensors_goes_into_any_nesting() -> None:
     output = {
         "a": shared,
         "b": (Pair(torch.ones(1), [torch.full((1,), 2.0), shared]), Cache()),
-        "c": [None, "x", normal],
+        "c": [None, "x", torch.distributions.Independent(normal, 1)],
     }
     assert [float(tensor) for tensor in flatten_tensors(output)] == [0.0, 1.0, 2.0, 4.0, 6.0, 7.0]
 
