@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
 
 torch.set_num_threads(1)
+
+# No deadline: a busy machine is no failure. On the continuous integration each run draws the same examples.
+settings.register_profile("torchbend", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("torchbend")
 
 
 @pytest.fixture(scope="session")
