@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 
 from torchbend.bending import documents_style
 from torchbend.bending.arguments import record_arguments, same, written
+from torchbend.bending.controllable import Controllable
 from torchbend.bending.expression import Live
 from torchbend.bending.parameter import BendingParameter
 from torchbend.bending.site_state import SiteState
@@ -22,7 +22,7 @@ __all__ = ["BendingCallback", "CallbackChain"]
 _NO_EXTRA: Mapping[str, Any] = {}
 
 
-class BendingCallback(nn.Module):
+class BendingCallback(Controllable):
     """Base of all callbacks. Override ``bend`` and it serves weights and activations.
 
     ``bend(self, x, site)`` gets the tensor and the site's memory (``SiteState``) and returns a
@@ -80,7 +80,6 @@ class BendingCallback(nn.Module):
             raise self.wrong("seed", "an int or None", seed)
         self._seed = seed
         self._arguments: dict[str, Any] = {}
-        self._controllable_names: tuple[str, ...] = ()
         self._standalone = SiteState("", "activation")
         self._documents_state = documents_style.Memory()
 
@@ -145,67 +144,6 @@ class BendingCallback(nn.Module):
         """Called after a control that the callback depends on has moved, before it is applied."""
 
     # controls
-
-    def register_controllable(
-        self,
-        name: str,
-        value: Any,
-        *,
-        low: float | None = None,
-        high: float | None = None,
-        optional: bool = False,
-    ) -> None:
-        """Keeps ``value`` as attribute ``name``; it may be a number, a control or an expression.
-
-        Args:
-            name: of the parameter.
-            value: a number, a 0-dim tensor, a BendingParameter or an expression.
-            low: lowest value allowed now (a control may be turned beyond it later).
-            high: highest value allowed now.
-            optional: whether None is allowed.
-
-        Raises:
-            CallbackError: the value is of another type or out of bounds.
-        """
-        if not (optional and value is None):
-            self._check_number(name, value, low, high)
-        setattr(self, name, value)
-        if name not in self._controllable_names:
-            self._controllable_names += (name,)
-
-    def _check_number(self, name: str, value: Any, low: float | None, high: float | None) -> None:
-        if not isinstance(value, Live | bool | int | float | complex) and not (
-            isinstance(value, Tensor) and value.dim() == 0
-        ):
-            raise self.wrong(name, "a number, a BendingParameter or an expression of them", value)
-        if low is None and high is None:
-            return
-        number = value.get_python_value() if isinstance(value, Live) else value
-        inside = not isinstance(number, complex) and (
-            (low is None or bool(number >= low)) and (high is None or bool(number <= high))
-        )
-        if not inside:
-            bounds = [f" of at least {low}"] * (low is not None and low > -math.inf) + [
-                f" of at most {high}"
-            ] * (high is not None)
-            raise self.wrong(name, "a real number" + " and ".join(bounds), value)
-
-    def get(self, name: str) -> Any:
-        """The current value of a parameter that may be a control: a number, or a 0-dim tensor.
-
-        Raises:
-            CallbackError: the callback has no such parameter.
-        """
-        try:
-            value = getattr(self, name)
-        except AttributeError as error:
-            raise CallbackError(
-                f"{type(self).__name__} has no parameter {name!r}",
-                wanted=", ".join(self._controllable_names) or "a registered parameter",
-                got=name,
-                next_step=f"call self.register_controllable({name!r}, value) in __init__",
-            ) from error
-        return value.get_value() if isinstance(value, Live) else value
 
     def controls(self) -> list[BendingParameter]:
         """The controls that the result depends on, inner callbacks' included, each once."""
@@ -341,16 +279,6 @@ class BendingCallback(nn.Module):
             "callback": type(self).__name__,
             "arguments": {k: _plain(v) for k, v in self.arguments.items()},
         }
-
-    def wrong(self, argument: str, wanted: str, got: Any, next_step: str | None = None) -> CallbackError:
-        """The error for a wrong argument of this callback."""
-        return CallbackError(
-            f"{type(self).__name__} got a wrong {argument}",
-            site=f"{type(self).__name__}({argument}=...)",
-            wanted=wanted,
-            got=f"{written(got)} ({type(got).__name__})",
-            next_step=next_step or f"give {argument}= as {wanted}",
-        )
 
     def __rshift__(self, other: BendingCallback) -> CallbackChain:
         if not isinstance(other, BendingCallback):

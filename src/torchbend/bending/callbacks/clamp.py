@@ -40,6 +40,8 @@ class Clamp(BendingCallback):
 
     def bend(self, x: Tensor) -> Tensor:  # type: ignore[override]
         """``min <= x <= max``."""
+        if x.is_complex():
+            return torch.complex(self.bend(x.real), self.bend(x.imag))
         low, high = self.get("min"), self.get("max")
         if x.dtype == torch.bool:  # torch has no clamp for bool
             x = x.to(torch.uint8)
