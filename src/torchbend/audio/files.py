@@ -21,6 +21,8 @@ __all__ = ["read_audio", "write_audio"]
 _MOST_CHANNELS = 1024
 """What libsndfile takes; more than this is a waveform with its dimensions exchanged."""
 
+_PCM_BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
+
 
 def read_audio(
     path: str | os.PathLike[str],
@@ -108,6 +110,7 @@ def write_audio(
     container = _container(soundfile, target)
     stored = _subtype(soundfile, container, subtype, target)
     samples = _leveled(samples, target, normalize, clip=stored not in {"FLOAT", "DOUBLE"})
+    samples = _quantized(samples, stored)
     try:
         with replacing(target) as temporary:
             soundfile.write(temporary, samples.T.numpy(), int(sample_rate), subtype=stored, format=container)
@@ -191,6 +194,19 @@ def _leveled(samples: Tensor, path: Path, normalize: bool, clip: bool) -> Tensor
         )
         return samples.clamp(-1, 1)
     return samples
+
+
+def _quantized(samples: Tensor, subtype: str) -> Tensor:
+    """Samples rounded to the nearest step of an integer subtype, as int32; others as they are.
+
+    libsndfile, left to convert floats, cuts towards minus infinity: twice the error, and an offset.
+    """
+    bits = _PCM_BITS.get(subtype)
+    if bits is None:
+        return samples
+    full = 1 << (bits - 1)
+    steps = (samples.double() * full).round().clamp(-full, full - 1)
+    return (steps.long() << (32 - bits)).to(torch.int32)
 
 
 def _container(soundfile: Any, path: Path) -> str:

@@ -66,7 +66,8 @@ def histogram_svg(tensor: Tensor) -> str:
         for index, height in enumerate(heights)
         if height > 0
     )
+    size = f'width="{_WIDTH}" height="{_HEIGHT}" viewBox="0 0 {_WIDTH} {_HEIGHT}"'
     return (
-        f'<svg class="tb-hist" role="img" width="{_WIDTH}" height="{_HEIGHT}" viewBox="0 0 {_WIDTH} {_HEIGHT}">'
+        f'<svg class="tb-hist" role="img" {size}>'
         f'<title>{low:g} to {high:g}</title><path fill="currentColor" d="{bars}"/></svg>'
     )

@@ -23,11 +23,11 @@ _HEADER_PADDING = 2
 _STYLE = (
     ".tb-table{border-collapse:collapse;font:12px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;"
     "color:inherit;background:transparent;margin:.4em 0}"
-    ".tb-table th,.tb-table td{padding:.15em .9em .15em .3em;border:0;text-align:left;white-space:pre;"
-    "background:transparent;color:inherit}"
-    ".tb-table th{font-weight:600;border-bottom:1px solid rgba(128,128,128,.55)}"
-    ".tb-table tbody tr:nth-child(even) td{background:rgba(128,128,128,.08)}"
-    ".tb-table .tb-number{text-align:right}"
+    ".tb-scroll .tb-table th,.tb-scroll .tb-table td{padding:.15em .9em .15em .3em;border:0;text-align:left;"
+    "white-space:pre;background:transparent;color:inherit}"
+    ".tb-scroll .tb-table th{font-weight:600;border-bottom:1px solid rgba(128,128,128,.55)}"
+    ".tb-scroll .tb-table tbody tr:nth-child(even) td{background:rgba(128,128,128,.08)}"
+    ".tb-scroll .tb-table .tb-number{text-align:right}"
     ".tb-scroll{overflow-x:auto;max-width:100%}"
 )
 

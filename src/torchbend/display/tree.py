@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
@@ -43,7 +43,7 @@ def module_tree_html(
 
     Static HTML: works offline, in a saved notebook and without JavaScript; a click on a name copies its
     dotted path. Neighbours of the same structure (the layers of a transformer) are shown once and counted,
-    unless something in them is bent. Histograms are drawn from a few thousand values of each weight.
+    unless they are bent in different ways. Histograms are drawn from a few thousand values of each weight.
 
     Args:
         module: any module.
@@ -58,7 +58,7 @@ def module_tree_html(
     body = tree.branch(module, "", title or type(module).__name__, is_open=True)
     others = [SiteRow(name, bent=by) for name, by in tree.bent.items() if name not in tree.names]
     if others:
-        body += f'<div class="tb-note">bent elsewhere</div>{"".join(map(_site_line, others))}'
+        body += f'<div class="tb-note">bent elsewhere</div>{_list(others)}'
     if tree.left_out:
         body += f'<div class="tb-note">{tree.left_out} more weights are not listed here</div>'
     return f'{STYLE}<div class="tb-tree">{body}</div>{COPY_SCRIPT}'
@@ -77,23 +77,33 @@ def sites_html(sites: Iterable[SiteRow], title: str = "", max_sites: int = 500) 
     """
     listed = [SiteRow(*site) for site in sites]
     heading = title or f"{len(listed)} site{'' if len(listed) == 1 else 's'}"
-    lines = "".join(map(_site_line, listed[:max_sites]))
+    lines = _list(listed[:max_sites])
     if len(listed) > max_sites:
         lines += f'<div class="tb-note">{len(listed) - max_sites} more</div>'
     head = f'<div class="tb-title">{escape(heading)}</div>'
     return f'{STYLE}<div class="tb-tree">{head}{lines}</div>{COPY_SCRIPT}'
 
 
+_Child: TypeAlias = tuple[str, nn.Module]
+
+_UNFOLDED = 12
+"""A module with at most so many bends inside is shown unfolded."""
+
+
 @dataclass
 class _Tree:
     """What has been drawn so far."""
 
-    bent: dict[str, str]
+    bent: Mapping[str, str]
     room: int
+    inside: dict[str, dict[str, str]] = field(init=False)
     left_out: int = 0
     names: set[str] = field(default_factory=set)
     modules: dict[int, str] = field(default_factory=dict)
     tensors: dict[int, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.inside = _by_module(self.bent)
 
     def branch(self, module: nn.Module, path: str, label: str, is_open: bool = False) -> str:
         """One module: a line that unfolds to its weights and the modules inside it."""
@@ -101,10 +111,12 @@ class _Tree:
             return _note(f"{label}: the same module as {self.modules[id(module)] or 'the root'}")
         self.modules[id(module)] = path
         inside = "".join(self.weight(name, tensor, kind, path) for name, tensor, kind in _tensors(module))
-        for first, last in self.runs(list(_children(module)), path):
-            inside += self.branch(first[1], _join(path, first[0]), first[0])
-            if last is not None:
-                inside += self.repeated(first, last, path)
+        for first, rest in self.runs(list(_children(module)), path):
+            here = _join(path, first[0])
+            is_bent = 0 < len(self.bends_inside(here)) <= _UNFOLDED
+            inside += self.branch(first[1], here, first[0], is_open=is_bent)
+            if rest:
+                inside += self.repeated(first, rest, path)
         summary = f"{_name(path, label)} {_class_of(module, label)} {_size(module)}{self.marks(path)}"
         if not inside:
             return f'<div class="tb-note">{summary}</div>'
@@ -121,7 +133,10 @@ class _Tree:
         self.room -= 1
         first = self.tensors.setdefault(id(tensor), full)
         shape = "uninitialized" if is_lazy(tensor) else str(list(tensor.shape))
-        picture = histogram_svg(tensor) if first == full else f"<span>= {escape(first)}</span>"
+        if first != full:
+            picture = f"<span>= {escape(first)}</span>"
+        else:
+            picture = histogram_svg(tensor) if self.room >= 0 else ""
         dtype = str(tensor.dtype).removeprefix("torch.")
         note = _bent_mark(by) if by is not None else f'<span class="tb-dim">{kind}</span>'
         return (
@@ -129,45 +144,54 @@ class _Tree:
             f'<span class="tb-dim">{dtype}</span>{picture or "<span></span>"}{note}</div>'
         )
 
-    def runs(
-        self, children: list[tuple[str, nn.Module]], path: str
-    ) -> Iterator[tuple[tuple[str, nn.Module], list[tuple[str, nn.Module]] | None]]:
-        """Each child, with the neighbours after it that look the same and hold no bend."""
-        shapes = [_structure(child) for _, child in children]
+    def runs(self, children: list[_Child], path: str) -> Iterator[tuple[_Child, list[_Child]]]:
+        """Each child, with the neighbours after it that look the same and are bent alike."""
+        looks = [(_structure(child), self.bends_inside(_join(path, name))) for name, child in children]
+
+        def foldable(index: int) -> bool:
+            # Only numbered layers: names such as `query` and `key` say more than their shapes do.
+            return bool(looks[index][0]) and children[index][0].isdigit()
+
         index = 0
         while index < len(children):
             end = index + 1
-            while (
-                end < len(children)
-                and shapes[end] == shapes[index]
-                and shapes[index]
-                and not self.bent_inside(_join(path, children[end][0]))
-            ):
+            while end < len(children) and foldable(end) and looks[end] == looks[index]:
                 end += 1
             # Two of a kind are quicker read than a remark on them.
             if end - index > 2:
                 yield children[index], children[index + 1 : end]
             else:
-                for child in children[index:end]:
-                    yield child, None
+                yield from ((child, []) for child in children[index:end])
             index = end
 
-    def repeated(self, first: tuple[str, nn.Module], rest: list[tuple[str, nn.Module]], path: str) -> str:
+    def repeated(self, first: _Child, rest: list[_Child], path: str) -> str:
         """The line that stands for neighbours which look like ``first``."""
         for name, child in rest:
             here = _join(path, name)
             self.names.update(_join(here, inner) for inner in _tensor_names(child))
+        alike = ", bent alike" if self.bends_inside(_join(path, first[0])) else ""
         names = f"{rest[0][0]} \N{HORIZONTAL ELLIPSIS} {rest[-1][0]}"
-        kind = f"{type(first[1]).__name__}, {_count(first[1])} each"
+        kind = f"{type(first[1]).__name__}, {_count(first[1])} each{alike}"
         return _note(f"{names}: {len(rest)} more like {first[0]} ({kind})")
 
-    def bent_inside(self, path: str) -> int:
-        """How many bends lie in the module at ``path``."""
-        return sum(name.startswith(path + ".") for name in self.bent) if path else len(self.bent)
+    def bends_inside(self, path: str) -> dict[str, str]:
+        """What bends the weights in the module at ``path``, by their names below it."""
+        return self.inside.get(path, {})
 
     def marks(self, path: str) -> str:
-        count = self.bent_inside(path)
+        """How many bends lie in the module at ``path``, as a mark behind its name."""
+        count = len(self.bends_inside(path))
         return f' <span class="tb-bent">\N{BLACK CIRCLE} {count} bent</span>' if count else ""
+
+
+def _by_module(bent: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """For each module path that leads to a bend: the bends inside, by their names from there on."""
+    found: dict[str, dict[str, str]] = {"": dict(bent)}
+    for name, by in bent.items():
+        parts = name.split(".")
+        for depth in range(1, len(parts)):
+            found.setdefault(".".join(parts[:depth]), {})[".".join(parts[depth:])] = by
+    return found
 
 
 def _children(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
@@ -207,7 +231,8 @@ def _count(module: nn.Module) -> str:
 
 
 def _size(module: nn.Module) -> str:
-    return f'<span class="tb-dim">{_count(module)}</span>'
+    count = _count(module)
+    return "" if count.startswith("0 ") else f'<span class="tb-dim">{count}</span>'
 
 
 def _class_of(module: nn.Module, label: str) -> str:
@@ -225,6 +250,10 @@ def _name(path: str, label: str) -> str:
 
 def _bent_mark(by: str) -> str:
     return f'<span class="tb-bent">\N{BLACK CIRCLE} {escape(by) or "bent"}</span>'
+
+
+def _list(sites: Iterable[SiteRow]) -> str:
+    return f'<div class="tb-list">{"".join(map(_site_line, sites))}</div>'
 
 
 def _site_line(site: SiteRow) -> str:

@@ -19,6 +19,8 @@ align-items:center;margin-left:2.1em;white-space:nowrap}
 .tb-tree .tb-title{font-weight:600;margin-bottom:.2em}
 .tb-tree button{all:unset;cursor:copy}.tb-tree button:focus-visible{outline:2px solid var(--tb-bent)}
 .tb-tree button.tb-copied::after{content:" copied";opacity:.6;font-weight:400}
+.tb-tree .tb-list{display:grid;grid-template-columns:repeat(5,max-content);gap:0 1.4em;margin-left:2.1em}
+.tb-tree .tb-list .tb-weight{display:contents}
 .tb-tree .tb-note{margin-left:2.1em;opacity:.6}
 </style>"""
 

@@ -14,8 +14,8 @@ from torchbend.display.table import Table
 
 __all__ = ["WeightStatistics", "weight_statistics", "weights_table"]
 
-_CHUNK = 1 << 20
-"""Elements read at a time, so that a conversion to float never copies more than this."""
+_CPU_CHUNK, _DEVICE_CHUNK = 1 << 16, 1 << 24
+"""Elements read at a time: what stays in a processor's cache; on a GPU, what makes its launches worth it."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,9 @@ def weight_statistics(tensor: Tensor) -> WeightStatistics:
         counts = [count for count, _ in parts]
         table = torch.stack([values for _, values in parts]).cpu().double()
     low, high = table[:, 0].min().item(), table[:, 1].max().item()
+    if low == high:
+        # Without this, rounding would give a tiny deviation to a constant.
+        return WeightStatistics(low, high, low, 0.0 if tensor.numel() > 1 else math.nan)
     mean, stddev = _combine(counts, table[:, 2].tolist(), table[:, 3].tolist())
     return WeightStatistics(low, high, mean, stddev)
 
@@ -81,8 +84,9 @@ def _chunk_statistics(chunk: Tensor) -> tuple[int, Tensor]:
         exact = not chunk.is_floating_point() and chunk.device.type != "mps"
         chunk = chunk.to(torch.float64 if exact else torch.float32)
     low, high = torch.aminmax(chunk)
-    variance, mean = torch.var_mean(chunk, correction=0)
-    return chunk.numel(), torch.stack((low, high, mean, variance * chunk.numel()))
+    mean = chunk.mean()
+    distance = (chunk - mean).flatten()
+    return chunk.numel(), torch.stack((low, high, mean, distance.dot(distance)))
 
 
 def _combine(counts: list[int], means: list[float], squares: list[float]) -> tuple[float, float]:
@@ -108,13 +112,14 @@ def _dense(tensor: Tensor) -> Tensor:
 
 
 def _chunks(tensor: Tensor) -> Iterator[Tensor]:
-    """Views of at most ``_CHUNK`` elements that cover the tensor once; their order means nothing."""
+    """Views of a limited size that cover the tensor once; their order means nothing."""
+    size = _CPU_CHUNK if tensor.device.type == "cpu" else _DEVICE_CHUNK
     order = sorted(range(tensor.dim()), key=tensor.stride, reverse=True)
     tensor = tensor.permute(order)
     if tensor.is_contiguous():
         flat = tensor.view(-1)
-        yield from (flat[start : start + _CHUNK] for start in range(0, flat.numel(), _CHUNK))
-    elif tensor.numel() <= _CHUNK:
+        yield from (flat[start : start + size] for start in range(0, flat.numel(), size))
+    elif tensor.numel() <= size:
         yield tensor
     else:
         longest = max(range(tensor.dim()), key=tensor.size)

@@ -19,7 +19,8 @@ h2{font-size:1.5rem;font-weight:620;margin-top:3.5rem}h3{font-size:1.12rem;font-
 p{max-width:42rem;margin:.8rem 0;color:var(--soft);white-space:pre-line}
 header{padding-bottom:1.4rem;border-bottom:1px solid var(--line)}header p{font-size:1.1rem;margin:.7rem 0 0}
 figure{margin:1.4rem 0;min-width:0}figcaption{color:var(--soft);font-size:.9rem;margin-top:.5rem}
-.sheet{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:.8rem 1rem;overflow-x:auto}
+.sheet{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:.8rem 1rem;
+overflow-x:auto}
 pre{margin:0;font:13px/1.6 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
 article{background:var(--card);border:1px solid var(--line);border-radius:16px;margin:1.6rem 0;
 padding:clamp(1rem,2.5vw,1.6rem)}
@@ -42,7 +43,8 @@ footer{margin-top:4rem;padding-top:1.2rem;border-top:1px solid var(--line);color
 # click on the spectrogram goes there.
 PAGE_SCRIPT = """
 (function(){var all=[].slice.call(document.querySelectorAll("audio"));
-all.forEach(function(audio){var screen=audio.parentNode.querySelector(".screen"),line=screen.querySelector("i");
+all.forEach(function(audio){
+var screen=audio.parentNode.querySelector(".screen"),line=screen.querySelector("i");
 function place(){if(audio.duration){line.style.opacity=audio.currentTime>0?.85:0;
 line.style.left=100*audio.currentTime/audio.duration+"%"}}
 function run(){place();if(!audio.paused)requestAnimationFrame(run)}

@@ -203,9 +203,10 @@ def _take(row: AudioComparison, x: Tensor, label: str, kind: str) -> str:
     source = audio_data_uri(x, row.sample_rate)
     picture = base64.b64encode(spectrogram_png(x, row.sample_rate)).decode("ascii")
     words = escape(f"{row.name}, {label}", quote=True)
+    image = f'<img alt="spectrogram of {words}" src="data:image/png;base64,{picture}">'
     return (
         f'<figure class="take {kind}"><figcaption>{escape(label)}</figcaption>'
-        f'<div class="screen"><img alt="spectrogram of {words}" src="data:image/png;base64,{picture}"><i></i></div>'
+        f'<div class="screen">{image}<i></i></div>'
         f"{waveform_svg(x, label=f'waveform of {row.name}, {label}')}"
         f'<audio controls preload="metadata" aria-label="{words}" src="{source}"></audio></figure>'
     )
