@@ -137,7 +137,7 @@ class Capture:
         inputs: names of the arguments that were given, in the order of the placeholders.
         calls: for each module path, how often it was called.
         callees: for each module path whose code was seen, the paths of the modules it called.
-        """
+    """
 
     method: str
     graph: CapturedGraph

@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["op_key", "is_in_place", "written_operators", "seen_ranges"]
 
-_BINARY = (
-    "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift".split()
-)
+_BINARY = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift".split()
 _KEYWORD = {"and": operator.and_, "or": operator.or_}
 _ONE_WAY = {
     "neg": operator.neg,
@@ -60,9 +58,7 @@ def op_key(func: Callable[..., Any]) -> str:
     return name
 
 
-_IN_PLACE_DUNDERS = frozenset(
-    ["__setitem__"] + [f"__i{name}__" for name in _BINARY]
-)
+_IN_PLACE_DUNDERS = frozenset(["__setitem__"] + [f"__i{name}__" for name in _BINARY])
 
 
 def is_in_place(key: str, kwargs: dict[str, Any]) -> bool:

@@ -85,7 +85,9 @@ class Recorder(TorchFunctionMode):
                 continue
             for name, value in vars(part).items():
                 if isinstance(value, torch.Tensor):
-                    self._named.setdefault(id(value), (f"{path}.{name}" if path else name, value))
+                    name = f"{path}.{name}" if path else name
+                    self._named.setdefault(id(value), (name, value))
+                    self._weights.add(name)
 
     @property
     def recording(self) -> bool:
@@ -274,11 +276,18 @@ class Recorder(TorchFunctionMode):
             self._remember(tensor, ("part", node, path, inside))
 
     def _list(
-        self, node: fx.Node, tensor: torch.Tensor, address: Address | None, source: str, name: str | None = None
+        self,
+        node: fx.Node,
+        tensor: torch.Tensor,
+        address: Address | None,
+        source: str,
+        name: str | None = None,
     ) -> None:
-        """Write ``tensor`` into the list of activations."""
+        """Write ``tensor`` into the list of activations; a constant of the graph is none."""
         name = name or node.name
         weight = str(node.target) if node.op == "get_attr" and node.target in self._weights else None
+        if address is None and weight is None:
+            return
         shape, dtype = self._run(_form, (tensor,), {})
         self.activations[name] = Activation(
             name, node.op, _text(node.target), shape, dtype, address, source, weight
@@ -293,7 +302,9 @@ class Recorder(TorchFunctionMode):
 
     # -- nodes --------------------------------------------------------------------------------------
 
-    def create(self, op: str, target: Any, args: Any = (), kwargs: Any = None, name: str | None = None) -> fx.Node:
+    def create(
+        self, op: str, target: Any, args: Any = (), kwargs: Any = None, name: str | None = None
+    ) -> fx.Node:
         """A new node at the end of the graph, named as torch.fx names it."""
         if name is None and op == "call_function" and target in _PLAIN_NAMES:
             name = _PLAIN_NAMES[target]
@@ -422,6 +433,7 @@ def _kept(result: Any) -> Any:
 
 _REPRESENTABLE = (torch.dtype, torch.device, torch.layout, torch.memory_format, type(...), range)
 _PLAIN_NAMES: dict[Any, str] = {
-    getattr(operator, f"i{name}"): name for name in "add sub mul truediv floordiv mod matmul lshift rshift".split()
+    getattr(operator, f"i{name}"): name
+    for name in "add sub mul truediv floordiv mod matmul lshift rshift".split()
 }
 _PLAIN_NAMES[operator.ipow] = "pow"

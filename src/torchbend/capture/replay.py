@@ -181,15 +181,18 @@ def _equal(a: Any, b: Any) -> bool:
     return bool(type(a) is type(b) and a == b) or bool(a == b)
 
 
-def graph_module(module: nn.Module, capture: Capture) -> fx.GraphModule:
+def graph_module(module: nn.Module, capture: Capture, checks: bool = True) -> fx.GraphModule:
     """The captured graph as a ``torch.fx.GraphModule`` that shares the module's weights.
 
-    Its flow steps are nodes of it: it refuses an input that would have taken another way.
+    Args:
+        module: where weights and leaf modules come from.
+        capture: the captured method.
+        checks: with the flow steps as nodes: it then refuses an input that would have taken another way.
     """
     graph = CapturedGraph()
     known: dict[fx.Node, fx.Node] = {}
     steps: dict[fx.Node | None, list[FlowStep]] = {}
-    for step in capture.graph.flow_steps:
+    for step in capture.graph.flow_steps if checks else ():
         steps.setdefault(step.after, []).append(step)
     root: dict[str, Any] = {}
     placeholders = [n for n in capture.graph.nodes if n.op == "placeholder"]
@@ -198,11 +201,15 @@ def graph_module(module: nn.Module, capture: Capture) -> fx.GraphModule:
             root[str(node.target)] = _attribute(module, capture, str(node.target))
         copied = graph.node_copy(node, lambda n: known[n])
         if node.op == "placeholder":
-            default = [s.expected for s in capture.graph.flow_steps if s.kind == "argument" and s.args[0] is node]
+            default = [
+                s.expected for s in capture.graph.flow_steps if s.kind == "argument" and s.args[0] is node
+            ]
             copied.args = (default[0],) if default and _simple(default[0]) else ()
         known[node] = copied
         if node.op != "placeholder" or node is placeholders[-1]:
-            due = [s for p in (placeholders if node.op == "placeholder" else [node]) for s in steps.get(p, ())]
+            due = [
+                s for p in (placeholders if node.op == "placeholder" else [node]) for s in steps.get(p, ())
+            ]
             for step in due:
                 _check_node(graph, root, known, step, capture.method)
     made = fx.GraphModule(root, graph, class_name=f"{type(module).__name__}_{capture.method}")

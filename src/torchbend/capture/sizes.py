@@ -83,7 +83,12 @@ _COMPARISON = {
     "gt": operator.gt,
     "ge": operator.ge,
 }
-_CONVERSION: dict[str, Callable[..., Any]] = {"int": int, "float": float, "bool": bool, "index": operator.index}
+_CONVERSION: dict[str, Callable[..., Any]] = {
+    "int": int,
+    "float": float,
+    "bool": bool,
+    "index": operator.index,
+}
 
 
 def _arithmetic(op: Callable[..., Any], reflected: bool) -> Callable[..., Any]:

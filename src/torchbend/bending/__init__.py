@@ -1,0 +1,1 @@
+"""Callbacks, controls, recipes, and the live engine that applies them."""

@@ -1,0 +1,237 @@
+"""The live engine: calls of a wrapped module with its bends in force."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from torchbend.bending.callback import BendingCallback
+from torchbend.bending.bends import AppliedBend, CallState, apply_callback
+from torchbend.bending.live import LiveSession
+from torchbend.bending.parameter import BendingParameter, frozen
+from torchbend.bending.places import Places
+from torchbend.bending.plan import Action, LivePlan
+from torchbend.bending.site_state import SiteState
+from torchbend.bending.weights import BentWeight, BentWeights
+from torchbend.capture import Address, Capture
+from torchbend.errors import ShapeError, TorchbendError
+
+__all__ = ["Engine"]
+
+Wanted = tuple[str, Address, Action]
+
+
+class Engine:
+    """Bends of one module, and calls with them in force.
+
+    Calls take turns behind one lock: each sees one consistent set of weights and controls. The wrapped module
+    is changed only while a call runs, and put back whatever happens.
+
+    Args:
+        module: the wrapped module.
+
+    Attributes:
+        bends: in the order in which they apply.
+        captures: the traced methods by name.
+        bases: by name, what gives the weight of the active version (see `versions`).
+        guard: ``"warn"`` or ``"raise"``: what happens when a callback makes NaN or infinity.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+        self.bends: list[AppliedBend] = []
+        self.captures: dict[str, Capture] = {}
+        self.bases: dict[str, Callable[[Tensor], Tensor]] = {}
+        self.guard = "warn"
+        self.lock = threading.RLock()
+        self._running = False
+        self._structure = 0
+        self._compiled = False
+        self._weights = BentWeights([])
+        self._plan: LivePlan | None = None
+        self._controls: list[BendingParameter] = []
+        self._extra_names: set[str] = set()
+        self._call = CallState()
+
+    # -- what is bent -------------------------------------------------------------------------------
+
+    def changed(self) -> None:
+        """Bends, traces or versions changed: the next call arranges everything anew."""
+        self._structure += 1
+        self._compiled = False
+
+    def compile(self) -> None:
+        """Arrange bends by the places where they apply."""
+        if self._compiled:
+            return
+        self._call = CallState()
+        self._controls = list(dict.fromkeys(c for b in self.bends for c in b.callback.controls()))
+        self._extra_names = {n for b in self.bends for n in b.callback.extra_inputs}
+        places = Places(self.module) if self.bases or any(b.weights for b in self.bends) else None
+        self._weights = BentWeights([] if places is None else self._bent_weights(places))
+        actions = self.actions()
+        self._plan = LivePlan(self.module, self.captures, actions) if actions else None
+        self._compiled = True
+
+    def actions(self) -> list[Wanted]:
+        """The bends of activations."""
+        found: list[Wanted] = []
+        for order, bend in enumerate(self.bends):
+            for fn, name in bend.activations:
+                activation = self.captures[fn].activations.get(name) if fn in self.captures else None
+                if activation is not None and activation.address is not None:
+                    found.append((fn, activation.address, Action(order, bend, self._bending(bend, name, fn))))
+        return found
+
+    def _bending(self, bend: AppliedBend, name: str, fn: str) -> Callable[[Tensor], Tensor]:
+        site = bend.state(name, "activation", fn)
+        return lambda x: apply_callback(bend.callback, x, site, self._call)
+
+    def _bent_weights(self, places: Places) -> list[BentWeight]:
+        chains: dict[int, tuple[Any, list[AppliedBend]]] = {}
+        for bend in self.bends:
+            for name in bend.weights:
+                place, bends = chains.setdefault(id(places[name]), (places[name], []))
+                if bend not in bends:
+                    bends.append(bend)
+        for name in self.bases:
+            if name in places:
+                chains.setdefault(id(places[name]), (places[name], []))
+        made = []
+        for place, bends in chains.values():
+            base = next((self.bases[n] for n in place.names if n in self.bases), None)
+            weight = BentWeight(place, self._chain(place, bends), base, self._revision_of(bends))
+            weight.part_slots = [slot for part in place.parts for slot in places[part].slots]
+            made.append(weight)
+        return made
+
+    def _chain(self, place: Any, bends: Sequence[AppliedBend]) -> Callable[[Tensor], Tensor] | None:
+        if not bends:
+            return None
+        kind = "buffer" if place.kind == "buffer" else "weight"
+        steps = [(b.callback, b.state(place.names[0], kind)) for b in bends]
+
+        def chain(x: Tensor) -> Tensor:
+            for callback, site in steps:
+                x = apply_callback(callback, x, site, self._call)
+            return x
+
+        return chain
+
+    def _revision_of(self, bends: Sequence[AppliedBend]) -> Callable[[], Any]:
+        callbacks = [b.callback for b in bends]
+        controls = list(dict.fromkeys(c for callback in callbacks for c in callback.controls()))
+        return lambda: tuple(c.state[0] for c in controls)
+
+    # -- calls --------------------------------------------------------------------------------------
+
+    def call(
+        self, method: str, function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> Any:
+        """``function(*args, **kwargs)`` with all bends in force; ``method`` is the name it goes by."""
+        with self.lock:
+            if self._running:
+                return function(*args, **kwargs)
+            self.compile()
+            return self._run(method, function, args, kwargs, self._plan)
+
+    def call_with(
+        self,
+        method: str,
+        function: Callable[..., Any],
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
+        more: Sequence[Wanted],
+    ) -> Any:
+        """Like `call`, with further actions."""
+        with self.lock:
+            self.compile()
+            plan = LivePlan(self.module, self.captures, [*self.actions(), *more])
+            return self._run(method, function, args, kwargs, plan)
+
+    def _run(
+        self,
+        method: str,
+        function: Callable[..., Any],
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
+        plan: LivePlan | None,
+    ) -> Any:
+        extra: dict[str, Any] = {}
+        if self._extra_names:
+            extra = {k: v for k, v in kwargs.items() if k in self._extra_names}
+            kwargs = {k: v for k, v in kwargs.items() if k not in self._extra_names}
+        with self.in_force(extra):
+            if plan is None:
+                return function(*args, **kwargs)
+            with LiveSession(self.module, plan).watching(method):
+                # the session has put its own function in the place of a traced method: call that one
+                if getattr(function, "__self__", None) is self.module:
+                    function = getattr(self.module, method)
+                return function(*args, **kwargs)
+
+    @contextmanager
+    def in_force(self, extra: Mapping[str, Any]) -> Iterator[None]:
+        """Within it, the bent weights are in place and controls keep their values.
+
+        Args:
+            extra: inputs for callbacks, by name.
+        """
+        call, controls = self._call, self._controls
+        with self.lock, frozen({c: c.state for c in controls}) if controls else nullcontext():
+            call.revision = (self._structure, *(c.state[0] for c in controls))
+            call.guard, call.extra = self.guard, extra
+            call.reshaped.clear()
+            self._running = True
+            try:
+                self._weights.install()
+                yield
+            except (RuntimeError, ValueError, IndexError) as error:
+                if call.reshaped and not isinstance(error, TorchbendError):
+                    raise self._reshaped(error) from error
+                raise
+            finally:
+                self._weights.remove()
+                self._running = False
+
+    def _reshaped(self, error: Exception) -> ShapeError:
+        site, callback, before, after = self._call.reshaped[-1]
+        return ShapeError(
+            f"after {callback} changed a shape, the model failed: {error}",
+            site=site,
+            wanted=tuple(before),
+            got=tuple(after),
+            next_step="keep the shape, or bend further down where the new shape fits",
+        )
+
+    # -- beside calls -------------------------------------------------------------------------------
+
+    def bent_tensors(self) -> dict[str, Tensor]:
+        """The bent weights by name."""
+        with self.lock, torch.no_grad():
+            self.compile()
+            with self.in_force({}):
+                return self._weights.tensors()
+
+    def apply(self, callback: BendingCallback, x: Tensor, site: SiteState) -> Tensor:
+        """``callback`` on a tensor that is no bent site, with the same care."""
+        return apply_callback(callback, x, site, self._call)
+
+    @property
+    def extra_names(self) -> set[str]:
+        """Names of the inputs that callbacks take at call time."""
+        self.compile()
+        return self._extra_names
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = ("module", "bends", "captures", "bases", "guard")
+        return {name: self.__dict__[name] for name in kept}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["module"])  # type: ignore[misc]
+        self.__dict__.update(state)

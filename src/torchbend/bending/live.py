@@ -1,0 +1,257 @@
+"""Bend activations while the model's own code runs.
+
+A session lasts for one call of a bent model. It hooks the few modules that its plan names, follows the calls
+of the traced methods, and finds each activation by its address. A function mode sees torch's operations only
+while code runs in which an operation is bent.
+"""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode, _get_current_function_mode
+
+from torchbend.bending.plan import Actions, LivePlan, MethodPlan, act
+from torchbend.capture.operators import is_in_place, op_key
+from torchbend.capture.structure import signature_of
+
+__all__ = ["LiveSession"]
+
+Ops = dict[str, dict[int, Actions]]
+_NO_OPS: Ops = {}
+
+
+class _Frame:
+    """A module's call, as one running method counts it."""
+
+    __slots__ = ("ops", "counts")
+
+    def __init__(self, ops: Ops) -> None:
+        self.ops = ops
+        self.counts: dict[str, int] = {}
+
+
+class _Run:
+    """One running call of a planned method.
+
+    Args:
+        plan: its actions.
+        loose: the method itself was never traced; any call of a module then counts as the traced ones in turn.
+    """
+
+    def __init__(self, method: str, plan: MethodPlan, loose: bool = False) -> None:
+        self.method, self.plan, self.loose = method, plan, loose
+        self.calls: dict[str, int] = {}
+        self.frames = [_Frame(_NO_OPS if loose else plan.ops.get(("", 0), _NO_OPS))]
+
+    def called(self, path: str) -> tuple[str, int]:
+        """Count a call of the module at ``path``; gives what the plan knows it by."""
+        call = self.calls.get(path, 0)
+        self.calls[path] = call + 1
+        return path, call % max(self.plan.calls.get(path, 1), 1) if self.loose else call
+
+
+class _OperationMode(TorchFunctionMode):
+    """Shows each torch operation to the session, except those that callbacks make."""
+
+    def __init__(self, session: LiveSession) -> None:
+        super().__init__()
+        self.session = session
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        session = self.session
+        if not session.seeing or torch._C._functorch.peek_interpreter_stack() is not None:
+            return result
+        key = func.__name__ if hasattr(func, "__name__") else op_key(func)
+        if key in ("__get__", "__set__"):
+            key = op_key(func)
+        return session.operation(key, result, kwargs)
+
+
+class LiveSession:
+    """One call of a bent model, with actions on its activations.
+
+    Args:
+        module: the wrapped module.
+        plan: what to do where.
+    """
+
+    def __init__(self, module: nn.Module, plan: LivePlan) -> None:
+        self._module, self._plan = module, plan
+        self._runs: list[_Run] = []
+        self._thread = threading.get_ident()
+        self._mode = _OperationMode(self)
+        self._mode_on = False
+        self.seeing = False
+        self._stack: list[tuple[nn.Module, list[tuple[_Run, tuple[str, int], int]]]] = []
+
+    @contextmanager
+    def watching(self, method: str) -> Iterator[None]:
+        """Install the hooks for a call of ``method``; whatever happens, none is left behind."""
+        handles: list[Any] = []
+        own = vars(self._module)
+        before = {name: own.get(name) for name in self._plan.methods}
+        depth = torch._C._len_torch_function_stack()
+        try:
+            for module, path in self._plan.watched:
+                handles.append(module.register_forward_pre_hook(self._before(path)))
+                handles.append(module.register_forward_hook(self._after(path), always_call=True))
+            for name in self._plan.methods:
+                own[name] = self._method(name, getattr(self._module, name))
+            if method not in self._plan.methods:
+                loose = (_Run(n, p, loose=True) for n, p in self._plan.methods.items())
+                self._runs.extend(loose)
+            yield
+        finally:
+            self._runs.clear()
+            while torch._C._len_torch_function_stack() > depth:
+                torch._C._pop_torch_function_stack()
+            for handle in handles:
+                handle.remove()
+            for name, value in before.items():
+                if value is None:
+                    own.pop(name, None)
+                else:
+                    own[name] = value
+
+    def _method(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """``function`` with its run followed; calls of itself inside belong to the same run."""
+        plan = self._plan.methods[name]
+        signature = signature_of(self._module, name) if plan.inputs else None
+
+        def method(*args: Any, **kwargs: Any) -> Any:
+            if threading.get_ident() != self._thread or any(
+                run.method == name and not run.loose for run in self._runs
+            ):
+                return function(*args, **kwargs)
+            if signature is not None:
+                args, kwargs = _act_on_inputs(plan.inputs, signature.bind(*args, **kwargs))
+            self._runs.append(_Run(name, plan))
+            self._look()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                self._runs.pop()
+                self._look()
+
+        method.__wrapped__ = function  # type: ignore[attr-defined]  # code that asks for its signature
+        return method
+
+    # -- modules ------------------------------------------------------------------------------------
+
+    def _before(self, path: str) -> Callable[..., None]:
+        def hook(module: nn.Module, inputs: Any) -> None:
+            if threading.get_ident() != self._thread:
+                return
+            entered = []
+            for run in self._runs:
+                at = run.called(path)
+                entered.append((run, at, len(run.frames)))
+                run.frames.append(_Frame(run.plan.ops.get(at, _NO_OPS)))
+            self._stack.append((module, entered))
+            self._look()
+
+        return hook
+
+    def _after(self, path: str) -> Callable[..., Any]:
+        def hook(module: nn.Module, inputs: Any, output: Any) -> Any:
+            if threading.get_ident() != self._thread or not self._stack:
+                return None
+            while self._stack and self._stack[-1][0] is not module:
+                self._stack.pop()  # calls that an exception ended
+            if not self._stack:
+                return None
+            _, entered = self._stack.pop()
+            actions: list[Actions] = []
+            for run, at, depth in entered:
+                del run.frames[depth:]
+                found = run.plan.modules.get(at)
+                if found:
+                    actions.append(found)
+            changed = output
+            if actions and output is not None:
+                self.seeing = False
+                changed = act(output, _once(actions), bool(getattr(module, "inplace", False)))
+            self._look()
+            return None if changed is output else changed
+
+        return hook
+
+    # -- operations ---------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Switch the function mode on or off, as the code that runs now asks for it."""
+        wanted = any(run.frames[-1].ops for run in self._runs)
+        if wanted and not self._mode_on:
+            self._mode.__enter__()
+            self._mode_on = True
+        elif not wanted and self._mode_on and _get_current_function_mode() is self._mode:
+            self._mode.__exit__(None, None, None)
+            self._mode_on = False
+        self.seeing = wanted
+
+    def operation(self, key: str, result: Any, kwargs: dict[str, Any]) -> Any:
+        """Count an operation in every method that runs, and act on its result where the plan says so."""
+        actions: list[Actions] = []
+        for run in self._runs:
+            frame = run.frames[-1]
+            counts = frame.ops.get(key)
+            if counts is None:
+                continue
+            count = frame.counts.get(key, 0)
+            frame.counts[key] = count + 1
+            found = counts.get(count)
+            if found:
+                actions.append(found)
+        if not actions:
+            return result
+        self.seeing = False
+        try:
+            return act(result, _once(actions), is_in_place(key, kwargs))
+        finally:
+            self.seeing = True
+
+
+def _act_on_inputs(
+    actions: dict[str, Actions], bound: inspect.BoundArguments
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of a method after the actions on them, which the capture names one by one."""
+    for name, held in bound.arguments.items():
+        kind = bound.signature.parameters[name].kind
+        if kind is inspect.Parameter.VAR_POSITIONAL:
+            bound.arguments[name] = tuple(
+                act(v, actions.get(f"{name}_{k}", []), in_place=False) for k, v in enumerate(held)
+            )
+        elif kind is inspect.Parameter.VAR_KEYWORD:
+            bound.arguments[name] = {k: act(v, actions.get(k, []), in_place=False) for k, v in held.items()}
+        else:
+            bound.arguments[name] = act(held, actions.get(name, []), in_place=False)
+    return bound.args, bound.kwargs
+
+
+def _once(found: list[Actions]) -> Actions:
+    """The actions of several methods at one place, in order, one of each owner.
+
+    The innermost method's is kept: it is the most specific.
+    """
+    if len(found) == 1 and len(found[0]) == 1:
+        return found[0]
+    by_owner: dict[tuple[int, Any], Any] = {}
+    for actions in reversed(found):
+        for part, action in actions:
+            by_owner.setdefault((id(action.owner), part), (part, action))
+    return sorted(by_owner.values(), key=lambda item: item[1].order)

@@ -1,0 +1,200 @@
+"""Where a module's weights live: every slot that holds a tensor, and how to put another one there.
+
+A *slot* is a container and a key: ``module._parameters["weight"]``, an entry of an LSTM's flat list of
+weights. Tied weights are one tensor in several slots. A weight that is computed from parts (weight norm,
+parametrizations) is an *effective* weight: its slot holds what computes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+__all__ = ["Slot", "Place", "Places"]
+
+
+@dataclass(frozen=True, eq=False)
+class Slot:
+    """One spot that holds a tensor (or what computes it).
+
+    Attributes:
+        container: a dict or list of the module.
+        key: the key or index in it.
+        install: makes what is put there out of the bent tensor; ``None`` puts the tensor itself.
+    """
+
+    container: Any
+    key: Any
+    install: Callable[[Tensor], Any] | None = None
+
+    def get(self) -> Any:
+        """What the slot holds now; ``_ABSENT`` for a key that is not there."""
+        if isinstance(self.container, MutableMapping):
+            return self.container.get(self.key, _ABSENT)
+        return self.container[self.key]
+
+    def set(self, value: Any) -> None:
+        """Put ``value`` there (``_ABSENT`` removes the key)."""
+        if value is _ABSENT:
+            self.container.pop(self.key, None)
+        else:
+            self.container[self.key] = value
+
+
+_ABSENT: Any = type("_Absent", (), {"__repr__": lambda self: "absent"})()
+
+
+@dataclass(eq=False)
+class Place:
+    """One weight or buffer: its names, and its slots.
+
+    Attributes:
+        names: every name that it has; tied weights have several.
+        kind: ``"weight"``, ``"buffer"``, or ``"effective"`` for a weight computed from parts.
+        read: gives the current tensor.
+        slots: where a bent tensor is put.
+        also: slots that a call changes by itself and that are put back after a bent call.
+        parts: for an effective weight, the names of its parts.
+    """
+
+    names: list[str]
+    kind: str
+    read: Callable[[], Tensor]
+    slots: list[Slot]
+    also: list[Slot] = field(default_factory=list)
+    parts: list[str] = field(default_factory=list)
+
+
+class _Computed:
+    """Stands where a parametrization was, and answers with a ready tensor."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor
+
+    def __call__(self) -> Tensor:
+        return self.tensor
+
+
+def _no_hook(tensor: Tensor) -> Callable[..., None]:
+    return lambda module, inputs: None
+
+
+class Places:
+    """All weights and buffers of a module by name.
+
+    Attributes:
+        weights: parameters by name (tied ones under each of their names), then effective weights.
+        buffers: buffers by name, then tensors that are plain attributes.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self.weights: dict[str, Place] = {}
+        self.buffers: dict[str, Place] = {}
+        slots = _slots(module)
+        by_tensor: dict[int, Place] = {}
+        for kind, named, found in (
+            ("weight", module.named_parameters(remove_duplicate=False), self.weights),
+            ("buffer", module.named_buffers(remove_duplicate=False), self.buffers),
+        ):
+            for name, tensor in named:
+                place = by_tensor.get(id(tensor))
+                if place is None:
+                    own = slots.get(id(tensor), [])
+                    place = Place([], kind, own[0].get, own)
+                    by_tensor[id(tensor)] = place
+                place.names.append(name)
+                found[name] = place
+        for path, part in module.named_modules():
+            for place in _effective(path, part, self.weights):
+                self.weights[place.names[0]] = place
+            for place in _attributes(path, part):
+                self.buffers.setdefault(place.names[0], place)
+
+    def __getitem__(self, name: str) -> Place:
+        return self.weights[name] if name in self.weights else self.buffers[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.weights or name in self.buffers
+
+
+def _slots(module: nn.Module) -> dict[int, list[Slot]]:
+    """The slots of each registered tensor, by the tensor's identity."""
+    found: dict[int, list[Slot]] = {}
+    for part in module.modules():
+        for held in (part._parameters, part._buffers):
+            for key, tensor in held.items():
+                if tensor is not None:
+                    found.setdefault(id(tensor), []).append(Slot(held, key))
+    for part in module.modules():
+        if isinstance(part, torch.jit.ScriptModule):
+            continue
+        for name, value in vars(part).items():
+            for slot, tensor in _plain_slots(vars(part), name, value):
+                if id(tensor) in found:
+                    found[id(tensor)].append(slot)
+    return found
+
+
+def _plain_slots(attributes: dict[str, Any], name: str, value: Any) -> Iterator[tuple[Slot, Tensor]]:
+    """Slots outside of the registered ones: an attribute, or an item of a list or dict attribute."""
+    if isinstance(value, Tensor):
+        yield Slot(attributes, name), value
+    elif type(value) is list:
+        yield from ((Slot(value, k), v) for k, v in enumerate(value) if isinstance(v, Tensor))
+    elif type(value) is dict and name not in ("_parameters", "_buffers"):
+        yield from ((Slot(value, k), v) for k, v in value.items() if isinstance(v, Tensor))
+
+
+def _attributes(path: str, part: nn.Module) -> Iterator[Place]:
+    """Tensors that a module keeps as plain attributes."""
+    if isinstance(part, torch.jit.ScriptModule):
+        return
+    computed = {getattr(hook, "name", None) for hook in part._forward_pre_hooks.values()}
+    for name, value in vars(part).items():
+        if isinstance(value, Tensor) and name not in computed:
+            slot = Slot(vars(part), name)
+            yield Place([f"{path}.{name}" if path else name], "buffer", slot.get, [slot])
+
+
+def _effective(path: str, part: nn.Module, weights: dict[str, Place]) -> Iterator[Place]:
+    """The weights that ``part`` computes from other ones."""
+    prefix = f"{path}." if path else ""
+    if not isinstance(part, torch.jit.ScriptModule) and parametrize.is_parametrized(part):
+        lists: Any = part.parametrizations
+        for name in lists:
+            inside = f"{prefix}parametrizations.{name}."
+            parts = [n for n in weights if n.startswith(inside)]
+            slot = Slot(lists._modules, name, _Computed)
+            yield Place([prefix + name], "effective", _reader(part, name), [slot], parts=parts)
+    for key, hook in part._forward_pre_hooks.items():
+        name = getattr(hook, "name", None)
+        if not hasattr(hook, "compute_weight") or not isinstance(name, str):
+            continue
+        parts = [
+            n for n in weights if n in (f"{prefix}{name}_g", f"{prefix}{name}_v", f"{prefix}{name}_orig")
+        ]
+        attribute = Slot(vars(part), name)
+        for n in parts:
+            weights[n].also.append(attribute)
+        slots = [Slot(part._forward_pre_hooks, key, _no_hook), attribute]
+        yield Place([prefix + name], "effective", _hooked_reader(part, hook), slots, parts=parts)
+
+
+def _reader(part: nn.Module, name: str) -> Callable[[], Tensor]:
+    return lambda: getattr(part, name)  # type: ignore[no-any-return]
+
+
+def _hooked_reader(part: nn.Module, hook: Any) -> Callable[[], Tensor]:
+    def read() -> Tensor:
+        if hasattr(hook, "n_power_iterations"):
+            weight: Tensor = hook.compute_weight(part, do_power_iteration=False)
+            return weight
+        weight = hook.compute_weight(part)
+        return weight
+
+    return read

@@ -1,0 +1,113 @@
+"""The one object that a user holds."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from torchbend.bending.recipe import BendingConfig
+from torchbend.module.bending import DEFAULT, Bending
+from torchbend.module.looking import Looking
+from torchbend.module.selecting import Selecting
+from torchbend.module.tracing import Tracing
+from torchbend.module.versions import Versions
+from torchbend.module.view import reach
+
+__all__ = ["BendedModule"]
+
+
+class BendedModule(Selecting, Tracing, Bending, Versions, Looking):
+    """A module that can be looked into and bent, while the module itself stays as it is.
+
+    Call it like the module: the module's own code runs, with all bends in force. Attributes and methods that
+    this class does not have reach the wrapped module, bent.
+
+    Args:
+        module: any ``torch.nn.Module``.
+
+    Example:
+        >>> import torch, torchbend as tb
+        >>> bended = tb.BendedModule(torch.nn.Linear(2, 2, bias=False))
+        >>> x = torch.ones(1, 2)
+        >>> plain = bended(x)
+        >>> _ = bended.bend(tb.Scale(2.0), "weight")
+        >>> torch.equal(bended(x), 2 * plain)
+        True
+        >>> bended.reset()
+        >>> torch.equal(bended(x), plain)
+        True
+    """
+
+    def __init__(self, module: nn.Module, _wrapped_methods: Any = ()) -> None:
+        super().__init__(module)
+        self.training = module.training
+        self._configs: dict[str, BendingConfig] = {}
+        self._config_name = DEFAULT
+        self._versions: dict[str, dict[str, Tensor]] = {}
+        self._version = DEFAULT
+        self._mix: dict[str, float] | None = None
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """The module's own forward, bent."""
+        module = self._modules["module"]
+        return self._engine.call("forward", module, args, kwargs)  # type: ignore[arg-type]
+
+    def reset(self, version: str | None = None) -> None:
+        """Undo all bends and go back to the module's own weights: outputs are bit for bit what they were."""
+        self.reset_bending(version)
+        self._activate(DEFAULT, None)
+
+    def __getattr__(self, name: str) -> Any:
+        modules = self.__dict__.get("_modules")
+        if modules is None or "module" not in modules or name.startswith("__"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        module = modules["module"]
+        try:
+            value = getattr(module, name)
+        except AttributeError:
+            raise AttributeError(
+                f"neither {type(self).__name__} nor the wrapped {type(module).__name__} has an attribute {name!r}"
+            ) from None
+        return reach(self._engine, module, name, value)
+
+    # -- devices and dtypes -------------------------------------------------------------------------
+
+    def to(self, *args: Any, in_place: bool = False, _no_warning: bool = False, **kwargs: Any) -> Any:
+        """Move or convert what this object wraps, as ``nn.Module.to`` does.
+
+        The module that was wrapped is left as it is: the weights that have to live elsewhere are a copy.
+
+        Args:
+            in_place: move the wrapped module itself; nothing is copied.
+        """
+        self.__dict__["_move_in_place"] = in_place
+        try:
+            return super().to(*args, **kwargs)
+        finally:
+            self.__dict__.pop("_move_in_place", None)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
+        module = self.module
+        tensors = [*module.parameters(), *module.buffers()]
+        with torch.no_grad():
+            if all(fn(t) is t for t in tensors):
+                return self
+            with self._engine.lock:
+                moved = module if self.__dict__.get("_move_in_place") else copy.deepcopy(module)
+                moved._apply(fn)
+                self._modules["module"] = moved
+                self._engine.module = moved
+                self._versions = {
+                    v: {n: fn(t) for n, t in held.items()} for v, held in self._versions.items()
+                }
+                self._activate(self._version, self._mix)
+        return self
+
+    @classmethod
+    def copy(cls, module: nn.Module) -> nn.Module:
+        """An independent copy of a module."""
+        return copy.deepcopy(module)
