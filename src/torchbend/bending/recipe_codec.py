@@ -24,6 +24,7 @@ from torchbend.errors import RecipeError, TorchbendError
 
 __all__ = ["Encoder", "Decoder"]
 
+_LARGEST = 2**64
 _TYPES: dict[str, type] = {"float": float, "int": int, "bool": bool, "complex": complex}
 
 
@@ -63,8 +64,10 @@ class Encoder:
         Raises:
             RecipeError: it cannot be written as data.
         """
-        if value is None or isinstance(value, bool | int | str):
+        if value is None or isinstance(value, bool | str):
             return value
+        if isinstance(value, int) and abs(value) < _LARGEST:
+            return int(value)
         if isinstance(value, float):
             return float(value) if math.isfinite(value) else {"float": str(float(value))}
         if isinstance(value, complex):
@@ -88,7 +91,7 @@ class Encoder:
         raise RecipeError(
             "a recipe holds data, never code",
             site=where,
-            wanted="numbers, texts, lists, tensors, controls or callbacks",
+            wanted="numbers (ints of 64 bits), texts, lists, tensors, controls or callbacks",
             got=f"{value!r} ({type(value).__name__})",
             next_step="write a BendingCallback subclass that does it, and pass the class to "
             "BendingConfig.load(path, callbacks=[...])",
@@ -200,7 +203,11 @@ class Decoder:
         Raises:
             RecipeError: it is malformed.
         """
-        if value is None or isinstance(value, bool | int | float | str):
+        if value is None or isinstance(value, bool | float | str):
+            return value
+        if isinstance(value, int):
+            if abs(value) >= _LARGEST:
+                raise broken("a number", "an int of 64 bits", "a larger one")
             return value
         if isinstance(value, list):
             return [self.value(v) for v in value]
