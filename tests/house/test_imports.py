@@ -9,19 +9,22 @@ from pathlib import Path
 
 import pytest
 
+import torchbend
+
 HEAVY = ("rich", "soundfile", "soxr", "plotly", "matplotlib", "IPython", "transformers", "diffusers", "typer")
 
 # Each floor may import the ones before it; the parts of one floor know nothing of each other.
 FLOORS = (
     ("errors",),
     ("display",),
-    ("audio", "plots"),
+    ("audio", "plots", "weights_file"),
     ("capture", "rave"),
     ("bending",),
     ("module",),
     ("export",),
     ("interfaces",),
     ("__init__",),
+    ("demo",),
     ("cli", "studio"),
 )
 LEVEL = {part: level for level, parts in enumerate(FLOORS) for part in parts}
@@ -135,7 +138,33 @@ def loaded_by(statement: str) -> set[str]:
 
 
 def test_importing_the_package_loads_no_heavy_library() -> None:
-    assert loaded_by("import torchbend; torchbend.__file__.upper()") == set()
+    everything = "import torchbend; [getattr(torchbend, name) for name in torchbend.__all__]"
+    assert loaded_by(everything) == set()
+
+
+def test_the_command_line_does_not_wait_for_torch() -> None:
+    program = "import sys, torchbend.cli.main; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_the_table_of_public_names_is_what_type_checkers_read() -> None:
+    tree = ast.parse(Path(str(torchbend.__file__)).read_text(encoding="utf-8"))
+    (checked,) = [node for node in tree.body if isinstance(node, ast.If)]
+    read = {
+        (node.module, alias.name)
+        for node in ast.walk(checked)
+        if isinstance(node, ast.ImportFrom) and node.module != "torchbend"
+        for alias in node.names
+    }
+    assert read == {(home, name) for name, home in torchbend._HOME_OF.items()}
+    assert sorted([*torchbend._HOME_OF, "errors"]) == sorted(torchbend.__all__)
+
+
+def test_parts_are_found_at_first_use_and_other_names_are_not() -> None:
+    assert torchbend.bending.callback.BendingCallback is torchbend.BendingCallback
+    assert set(torchbend.__all__) <= set(dir(torchbend))
+    with pytest.raises(AttributeError, match="nowhere"):
+        _ = torchbend.nowhere
 
 
 def test_a_heavy_library_would_be_seen() -> None:

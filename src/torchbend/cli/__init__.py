@@ -1,0 +1,1 @@
+"""The command line: look into a model, bend it, and keep what comes out."""
