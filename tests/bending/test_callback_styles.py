@@ -88,6 +88,31 @@ def test_documents_style_serves_both_in_place_or_by_return():
     assert callback.updates == 2 and callback.controls() == [control]
 
 
+def test_update_is_called_when_a_control_has_moved():
+    class Derived(Scale):
+        def update(self):
+            self.squared = self.get("scale") ** 2
+
+        def bend(self, x):
+            return x * self.squared
+
+    control = BendingParameter("c", 2.0)
+    callback, site = Derived(control), activation()
+    assert float(callback.apply(torch.ones(()), site)) == 4.0
+    control.set_value(3.0)
+    assert float(callback.apply(torch.ones(()), site)) == 9.0
+
+
+def test_gradients_reach_the_weight_through_the_documents_style():
+    class Copying(BendingCallback):
+        def apply_to_param(self, idx, param, cache):
+            param.copy_(cache * 3)
+
+    leaf = torch.ones(2, requires_grad=True)
+    Copying().apply(leaf, weight()).sum().backward()
+    assert torch.equal(leaf.grad, torch.full((2,), 3.0))
+
+
 def test_bend_input_alone_serves_weights_too():
     class OnlyInput(BendingCallback):
         def bend_input(self, x, name):

@@ -13,7 +13,7 @@ from torchbend.bending import documents_style
 from torchbend.bending.arguments import record_arguments, same, written
 from torchbend.bending.controllable import Controllable
 from torchbend.bending.expression import Live
-from torchbend.bending.parameter import BendingParameter
+from torchbend.bending.parameter import BendingParameter, State
 from torchbend.bending.site_state import SiteState
 from torchbend.errors import CallbackError
 
@@ -58,11 +58,13 @@ class BendingCallback(Controllable):
 
     _documents: documents_style.Overrides | None = None
     _bend_takes_site: bool = True
+    _watches_controls: bool = False
     _own_inputs: tuple[str, ...] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         record_arguments(cls)
+        cls._watches_controls = cls.update is not BendingCallback.update
         cls._documents = documents_style.overrides(cls, BendingCallback)
         if cls._documents is not None:
             cls._own_inputs = cls._documents.extra_inputs
@@ -81,6 +83,7 @@ class BendingCallback(Controllable):
         self._seed = seed
         self._arguments: dict[str, Any] = {}
         self._standalone = SiteState("", "activation")
+        self._seen: tuple[State, ...] | None = None
         self._documents_state = documents_style.Memory()
 
     def _made_with(self, arguments: dict[str, Any]) -> None:
@@ -128,7 +131,10 @@ class BendingCallback(Controllable):
         return self._call_bend(x, documents_style.current_site(self._standalone), _NO_EXTRA)
 
     def apply_to_param(self, idx: int, param: Tensor, cache: Tensor | None = None) -> Any:
-        """The documents' way to bend a weight: ``param`` may be written, ``cache`` is the original."""
+        """The documents' way to bend a weight: ``param`` is a copy to write into, ``cache`` the original.
+
+        Return a tensor, or write with ``copy_``, where gradients are wanted: torch has none for ``set_``.
+        """
         x = param if cache is None else cache
         return self._call_bend(x, documents_style.current_site(self._standalone), _NO_EXTRA)
 
@@ -141,7 +147,7 @@ class BendingCallback(Controllable):
         return name, shape
 
     def update(self) -> None:
-        """Called after a control that the callback depends on has moved, before it is applied."""
+        """Called before the callback is applied for the first time, and when a control of it has moved."""
 
     # controls
 
@@ -199,6 +205,8 @@ class BendingCallback(Controllable):
                 got=f"a {site.kind}",
                 next_step=f"choose a pattern that matches {kinds} only",
             )
+        if self._watches_controls:
+            self._update_if_moved()
         if self._documents is None:
             out = self._call_bend(x, site, extra)
         else:
@@ -212,6 +220,12 @@ class BendingCallback(Controllable):
                 next_step="return the bent tensor at the end of the callback",
             )
         return out
+
+    def _update_if_moved(self) -> None:
+        states = tuple(control.state for control in self.controls())
+        if states != self._seen:
+            self._seen = states
+            self.update()
 
     def _call_bend(self, x: Tensor, site: SiteState, extra: Mapping[str, Any]) -> Any:
         if not self._own_inputs and not extra:

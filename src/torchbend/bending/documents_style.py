@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
@@ -15,7 +15,6 @@ from torchbend.errors import CallbackError
 
 if TYPE_CHECKING:
     from torchbend.bending.callback import BendingCallback
-    from torchbend.bending.parameter import State
 
 __all__ = ["Overrides", "Memory", "overrides", "run", "current_site"]
 
@@ -30,23 +29,20 @@ class Overrides:
     Attributes:
         bend_input: whether it is overridden; ``takes_name``: whether that takes the site's name.
         apply_to_param: whether it is overridden.
-        update: whether it is overridden.
         extra_inputs: further parameters of ``bend_input``.
     """
 
     bend_input: bool
     apply_to_param: bool
-    update: bool
     takes_name: bool
     extra_inputs: tuple[str, ...]
 
 
 @dataclass
 class Memory:
-    """What a callback in the documents' style keeps: weights registered, controls last seen."""
+    """What a callback in the documents' style keeps: how many weights were registered."""
 
     weights: int = 0
-    seen: tuple[State, ...] | None = field(default=None)
 
 
 def overrides(cls: type, base: type) -> Overrides | None:
@@ -60,8 +56,7 @@ def overrides(cls: type, base: type) -> Overrides | None:
         if "bend_input" in vars(parent) or "apply_to_param" in vars(parent):
             break
     changed = {
-        name: getattr(cls, name) is not getattr(base, name)
-        for name in ("bend_input", "apply_to_param", "update")
+        name: getattr(cls, name) is not getattr(base, name) for name in ("bend_input", "apply_to_param")
     }
     parameters = list(inspect.signature(cls.bend_input).parameters.values())[2:]  # type: ignore[attr-defined]
     named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
@@ -91,11 +86,6 @@ def run(
         CallbackError: the callback bends weights only and the site is an activation.
     """
     index = _registered(callback, memory, x, site)
-    if style.update:
-        states = tuple(c.state for c in callback.controls())
-        if states != memory.seen:
-            memory.seen = states
-            callback.update()
     token = _site.set(site)
     try:
         if not site.is_activation and style.apply_to_param:
