@@ -170,6 +170,12 @@ class BendingCallback(Controllable):
             elif isinstance(child, nn.ModuleList | nn.ModuleDict):
                 yield from (c for c in child.children() if isinstance(c, BendingCallback))
 
+    def family(self) -> Iterator[BendingCallback]:
+        """This callback and all those inside of it."""
+        yield self
+        for inner in self.inner():
+            yield from inner.family()
+
     # what the engine calls
 
     @property

@@ -15,11 +15,22 @@ __all__ = ["Controllable"]
 
 
 class Controllable(nn.Module):
-    """A module with parameters that are numbers, controls or expressions of controls."""
+    """A module with parameters that are numbers, controls or expressions of controls.
+
+    Attributes:
+        revision: changes each time that such a parameter, or the seed, is set by hand.
+    """
+
+    revision: int = 0
 
     def __init__(self) -> None:
         super().__init__()
         self._controllable_names: tuple[str, ...] = ()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name == "seed" or name in self.__dict__.get("_controllable_names", ()):
+            self.__dict__["revision"] = self.revision + 1
 
     def register_controllable(
         self,

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from torchbend.bending.callback import BendingCallback
 from torchbend.bending.bends import AppliedBend, CallState, apply_callback
+from torchbend.bending.callback import BendingCallback
 from torchbend.bending.live import LiveSession
 from torchbend.bending.parameter import BendingParameter, frozen
 from torchbend.bending.places import Places
@@ -55,6 +55,8 @@ class Engine:
         self._weights = BentWeights([])
         self._plan: LivePlan | None = None
         self._controls: list[BendingParameter] = []
+        self._family: list[BendingCallback] = []
+        self._revision = 0
         self._extra_names: set[str] = set()
         self._call = CallState()
 
@@ -67,16 +69,29 @@ class Engine:
 
     def compile(self) -> None:
         """Arrange bends by the places where they apply."""
-        if self._compiled:
+        if self._compiled and not self._set_by_hand():
             return
         self._call = CallState()
-        self._controls = list(dict.fromkeys(c for b in self.bends for c in b.callback.controls()))
+        self._family = [c for b in self.bends for c in b.callback.family()]
+        self._revision = sum(c.revision for c in self._family)
+        self._controls = self._all_controls()
         self._extra_names = {n for b in self.bends for n in b.callback.extra_inputs}
         places = Places(self.module) if self.bases or any(b.weights for b in self.bends) else None
         self._weights = BentWeights([] if places is None else self._bent_weights(places))
         actions = self.actions()
         self._plan = LivePlan(self.module, self.captures, actions) if actions else None
         self._compiled = True
+
+    def _all_controls(self) -> list[BendingParameter]:
+        return list(dict.fromkeys(c for b in self.bends for c in b.callback.controls()))
+
+    def _set_by_hand(self) -> bool:
+        """Whether a parameter of a callback was set such that other controls are in use now."""
+        revision = sum(c.revision for c in self._family)
+        if revision == self._revision:
+            return False
+        self._revision = revision
+        return self._all_controls() != self._controls
 
     def actions(self) -> list[Wanted]:
         """The bends of activations."""
@@ -126,7 +141,8 @@ class Engine:
     def _revision_of(self, bends: Sequence[AppliedBend]) -> Callable[[], Any]:
         callbacks = [b.callback for b in bends]
         controls = list(dict.fromkeys(c for callback in callbacks for c in callback.controls()))
-        return lambda: tuple(c.state[0] for c in controls)
+        family = [c for callback in callbacks for c in callback.family()]
+        return lambda: (*(c.state[0] for c in controls), *(c.revision for c in family))
 
     # -- calls --------------------------------------------------------------------------------------
 
@@ -184,7 +200,7 @@ class Engine:
         """
         call, controls = self._call, self._controls
         with self.lock, frozen({c: c.state for c in controls}) if controls else nullcontext():
-            call.revision = (self._structure, *(c.state[0] for c in controls))
+            call.revision = (self._structure, self._revision, *(c.state[0] for c in controls))
             call.guard, call.extra = self.guard, extra
             call.reshaped.clear()
             self._running = True
