@@ -20,6 +20,7 @@ __all__ = [
     "DeviceError",
     "VersionError",
     "WeightsFileError",
+    "ExportError",
     "AudioFileError",
     "MissingExtraError",
 ]
@@ -111,6 +112,10 @@ class VersionError(TorchbendError):
 
 class WeightsFileError(TorchbendError):
     """A weights file cannot be read without running code, or does not fit the model."""
+
+
+class ExportError(TorchbendError):
+    """A bent model, or something in it, cannot leave Python."""
 
 
 class AudioFileError(TorchbendError):

@@ -234,6 +234,18 @@ class Engine:
             with self.in_force({}):
                 return self._weights.tensors()
 
+    @property
+    def weights(self) -> BentWeights:
+        """The weights and buffers that differ from the module's own."""
+        self.compile()
+        return self._weights
+
+    @property
+    def controls(self) -> list[BendingParameter]:
+        """The controls of all bends, each once."""
+        self.compile()
+        return self._controls
+
     def apply(self, callback: BendingCallback, x: Tensor, site: SiteState) -> Tensor:
         """``callback`` on a tensor that is no bent site, with the same care."""
         return apply_callback(callback, x, site, self._call)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -71,9 +72,15 @@ class BentWeight:
         tensor = own if self._base is None else self._base(own)
         return tensor if self._chain is None else self._chain(tensor)
 
-    def forget(self) -> None:
-        """Drop the kept tensor: the next call computes it again."""
+    @contextmanager
+    def afresh(self) -> Iterator[None]:
+        """Within it, the next call computes the tensor again; afterwards the kept one is back."""
+        before = self._kept, self._key, self._of
         self._kept = self._key = self._of = None
+        try:
+            yield
+        finally:
+            self._kept, self._key, self._of = before
 
 
 class BentWeights:
@@ -88,6 +95,10 @@ class BentWeights:
 
     def __len__(self) -> int:
         return len(self._direct) + len(self._computed)
+
+    def __iter__(self) -> Iterator[BentWeight]:
+        """Each of them, in the order in which they are computed."""
+        return iter((*self._direct, *self._computed))
 
     def install(self) -> None:
         """Put the bent tensors in place; nothing is left in place when one of them cannot be computed."""
