@@ -150,17 +150,23 @@ class Tracing(Core):
         read = [n for n in names if known[n].address is None]
         found: dict[str, Any] = dict(zip(read, self._weights_for(read, fn, values), strict=True))
         if live:
-            extra = self._engine.extra_names
-            bound = bind_inputs(self.module, fn, args, {k: v for k, v in inputs.items() if k not in extra})
-            kwargs = {**bound.kwargs, **{k: v for k, v in inputs.items() if k in extra}}
-            function = self.module if fn == "forward" else getattr(self.module, fn)
-            try:
-                self._engine.call_with(fn, function, bound.args, kwargs, collector.actions())
-            except Stop as stop:
-                if stop.collector is not collector:
-                    raise
+            self._run_until(collector, fn, args, inputs)
             found.update(collector.found())
         return {name: found[name] for name in names}
+
+    def _run_until(
+        self, collector: Collector, fn: str, args: tuple[Any, ...], inputs: Mapping[str, Any]
+    ) -> None:
+        """Run a method with a collector's actions, up to the last of what it wants."""
+        extra = self._engine.extra_names
+        bound = bind_inputs(self.module, fn, args, {k: v for k, v in inputs.items() if k not in extra})
+        kwargs = {**bound.kwargs, **{k: v for k, v in inputs.items() if k in extra}}
+        function = self.module if fn == "forward" else getattr(self.module, fn)
+        try:
+            self._engine.call_with(fn, function, bound.args, kwargs, collector.actions())
+        except Stop as stop:
+            if stop.collector is not collector:
+                raise
 
     def _collect_named(
         self, names: list[str], fn: str, values: str, args: tuple[Any, ...], **inputs: Any
