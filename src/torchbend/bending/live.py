@@ -47,7 +47,7 @@ class _Run:
 
     def __init__(self, method: str, plan: MethodPlan, loose: bool = False) -> None:
         self.method, self.plan, self.loose = method, plan, loose
-        self.calls: dict[str, int] = {}
+        self.calls: dict[str, int] = {"": 1}
         self.frames = [_Frame(_NO_OPS if loose else plan.ops.get(("", 0), _NO_OPS))]
 
     def called(self, path: str) -> tuple[str, int]:
@@ -108,8 +108,10 @@ class LiveSession:
         depth = torch._C._len_torch_function_stack()
         try:
             for module, path in self._plan.watched:
-                handles.append(module.register_forward_pre_hook(self._before(path)))
-                handles.append(module.register_forward_hook(self._after(path), always_call=True))
+                # scripted modules refuse the method, not the hook
+                pre, post = nn.Module.register_forward_pre_hook, nn.Module.register_forward_hook
+                handles.append(pre(module, self._before(path), prepend=True))
+                handles.append(post(module, self._after(path), always_call=True))
             for name in self._plan.methods:
                 own[name] = self._method(name, getattr(self._module, name))
             if method not in self._plan.methods:

@@ -135,6 +135,7 @@ class Capture:
         activations: every tensor value by name, in program order.
         constants: tensors and objects that the graph holds itself, by the target of their node.
         inputs: names of the arguments that were given, in the order of the placeholders.
+        fingerprints: of the inputs, where the graph holds constants that may depend on them.
         calls: for each module path, how often it was called.
         callees: for each module path whose code was seen, the paths of the modules it called.
     """
@@ -144,6 +145,7 @@ class Capture:
     activations: dict[str, Activation] = field(default_factory=dict)
     constants: dict[str, Any] = field(default_factory=dict)
     inputs: list[str] = field(default_factory=list)
+    fingerprints: dict[str, str] = field(default_factory=dict)
     calls: dict[str, int] = field(default_factory=dict)
     callees: dict[str, set[str]] = field(default_factory=dict)
 

@@ -17,8 +17,9 @@ import torch
 __all__ = ["model_frame", "source_line", "Lookahead"]
 
 _TORCH = os.path.dirname(torch.__file__) + os.sep
-_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
-_OUTSIDE = (_TORCH, _HERE, "<frozen", "<eval_with_key>")
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_OWN = tuple(os.path.join(_PACKAGE, part) + os.sep for part in ("capture", "bending", "module"))
+_OUTSIDE = (_TORCH, *_OWN, "<frozen", "<eval_with_key>")
 
 
 def model_frame() -> FrameType | None:

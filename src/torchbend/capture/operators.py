@@ -21,7 +21,7 @@ from torchbend.capture.sizes import TracedInt, plain
 if TYPE_CHECKING:
     from torchbend.capture.recorder import Recorder
 
-__all__ = ["op_key", "is_in_place", "written_operators", "seen_ranges"]
+__all__ = ["op_key", "is_in_place", "written_operators", "seen_ranges", "seen_scripts"]
 
 _BINARY = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift".split()
 _KEYWORD = {"and": operator.and_, "or": operator.or_}
@@ -128,3 +128,22 @@ def seen_ranges(recorder: Recorder) -> Iterator[None]:
         yield
     finally:
         builtins.range = real  # type: ignore[misc]
+
+
+@contextmanager
+def seen_scripts(recorder: Recorder) -> Iterator[None]:
+    """While active, calls of scripted functions, which no function mode sees, are shown to the recorder."""
+    kind: Any = torch._C.ScriptFunction
+    original = kind.__call__
+    thread = threading.get_ident()
+
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if threading.get_ident() != thread or not recorder.recording:
+            return original(self, *args, **kwargs)
+        return recorder.scripted(self, args, kwargs)
+
+    kind.__call__ = call
+    try:
+        yield
+    finally:
+        kind.__call__ = original

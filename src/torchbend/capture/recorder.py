@@ -18,8 +18,9 @@ from torchbend.capture.graph import Activation, Address, CapturedGraph, FlowStep
 from torchbend.capture.lookahead import Lookahead, model_frame, source_line
 from torchbend.capture.operators import is_in_place, op_key
 from torchbend.capture.preserve import Preserved
-from torchbend.capture.sizes import TracedFloat, TracedInt
+from torchbend.capture.sizes import TracedFloat, TracedInt, plain
 from torchbend.capture.structure import walk
+from torchbend.capture.unseen import made_since_the_capture_began
 
 __all__ = ["Recorder"]
 
@@ -110,6 +111,8 @@ class Recorder(TorchFunctionMode):
         key = op_key(func)
         if key in _UNSEEN:
             return self._run(func, args, kwargs)
+        if key == "_set_grad_enabled":
+            return self._gradients(func, args)
         if key.endswith(".__get__"):
             return self._property(func, key, args)
         inside = self.frames[-1].address(key)
@@ -130,6 +133,13 @@ class Recorder(TorchFunctionMode):
             result = self._distinct(result, (*args, *kwargs.values()))
         return self._made(result, call, inside)
 
+    def _gradients(self, func: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        """A model that takes gradients inside: where it switches them on and off is part of the program."""
+        before = torch.is_grad_enabled()
+        self._run(func, args, {})
+        if torch.is_grad_enabled() is not before:
+            self.create("call_function", torch._C._set_grad_enabled, args, {})
+
     def _run(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         self.hidden += 1
         try:
@@ -147,8 +157,8 @@ class Recorder(TorchFunctionMode):
     ) -> tuple[str, Any, tuple[Any, ...], dict[str, Any]]:
         """The call as a node's opcode, target, args and kwargs."""
         if written is not None:
-            return "call_function", written[0], self._nodes_of(written[1]), {}
-        nodes = self._nodes_of(args), self._nodes_of(kwargs)
+            return "call_function", written[0], self._each_of(written[1]), {}
+        nodes = self._each_of(args), self._nodes_of(kwargs)
         if key in ("__getitem__", "__setitem__"):
             return "call_function", getattr(operator, key.strip("_")), *nodes
         if key in _CONVERTERS:
@@ -158,6 +168,19 @@ class Recorder(TorchFunctionMode):
         if args and isinstance(args[0], torch.Tensor) and _is_method(func, key):
             return "call_method", key, *nodes
         return "call_function", func, *nodes
+
+    def scripted(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A call of a scripted function: one node. Nothing finds it again in a running program, so it is no
+        site; what the program does with its result is."""
+        nodes = self._each_of(args), self._nodes_of(kwargs)
+        result = self._run(function, args, kwargs)
+        frame = model_frame()
+        name = getattr(function, "name", None)
+        node = self.create("call_function", function, *nodes, name=name if isinstance(name, str) else None)
+        self.register(result, node, None, source_line(frame))
+        if isinstance(result, tuple):
+            self._read_ahead(result, node, frame)
+        return result
 
     def _property(self, func: Callable[..., Any], key: str, args: tuple[Any, ...]) -> Any:
         tensor, name = args[0], key.split(".")[0]
@@ -312,12 +335,12 @@ class Recorder(TorchFunctionMode):
 
     def number(self, op: Callable[..., Any], args: tuple[Any, ...], result: Any) -> int | float:
         """Arithmetic on traced numbers: a node and a number that remembers it."""
-        node = self.create("call_function", op, self._nodes_of(args), {})
+        node = self.create("call_function", op, self._each_of(args), {})
         return sizes.traced_number(self, result, lambda: node)
 
     def flow(self, kind: str, target: Any, args: tuple[Any, ...], expected: Any, frame: Any = None) -> None:
         """Write down a decision of the program."""
-        nodes = self._nodes_of(args)
+        nodes = self._each_of(args)
         after = next(iter(reversed(self.graph.nodes)), None)
         source = source_line(frame if frame is not None else model_frame())
         self.graph.flow_steps.append(FlowStep(kind, target, nodes, expected, after, source))
@@ -356,15 +379,21 @@ class Recorder(TorchFunctionMode):
         node = self.create("get_attr", target)
         if tensor:
             self._remember(value, node)
-            self.flow("constant", None, (target,), None)
+            if made_since_the_capture_began(value):
+                self.flow("constant", None, (target,), None)
         return node
+
+    def _each_of(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The arguments of a call, each replaced by nodes where it holds tensors."""
+        return tuple(self._nodes_of(a) for a in args)
 
     def _nodes_of(self, value: Any) -> Any:
         """``value`` with tensors and traced numbers replaced by nodes."""
         if isinstance(value, torch.Tensor):
             return self.node_of(value)
         if isinstance(value, (TracedInt, TracedFloat)):
-            return value.node
+            # a cache of the program may hand out a number that an earlier capture left there
+            return value.node if value._recorder is self else plain(value)
         if isinstance(value, fx.Node) or value is None or isinstance(value, (bool, int, float, str, complex)):
             return value
         if isinstance(value, (tuple, list)):

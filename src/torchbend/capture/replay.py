@@ -10,6 +10,7 @@ from torch import fx, nn
 
 from torchbend.capture.graph import Capture, CapturedGraph, FlowStep
 from torchbend.capture.sizes import plain
+from torchbend.capture.unseen import check_inputs
 from torchbend.errors import ReplayError
 
 __all__ = ["Replay", "check_step", "graph_module"]
@@ -47,12 +48,18 @@ class Replay(fx.Interpreter):
         parts = {name: value for name, value in given.items() if name not in nodes}
         for name, value in parts.items():
             self._given.update(self._readers(name, value))
+        self._inputs = dict(inputs)
         self._wanted = self._needed()
-        return self._start(inputs)
+        return self._interpret(inputs)
 
     def run_all(self, inputs: Mapping[str, Any]) -> Any:
-        """The method's result for ``inputs``, by name."""
-        return self._start(inputs)
+        """The method's result for ``inputs``, by name.
+
+        Raises:
+            ReplayError: an input is missing, or the graph does not cover these inputs.
+        """
+        check_inputs(self.capture.fingerprints, self.capture.method, dict(inputs))
+        return self._interpret(inputs)
 
     def _readers(self, name: str, value: Any) -> dict[fx.Node, Any]:
         """The nodes that read the part ``name`` of a tuple."""
@@ -71,10 +78,15 @@ class Replay(fx.Interpreter):
         return found
 
     def _needed(self) -> set[fx.Node]:
-        """The nodes that the result needs, going back no further than the given ones."""
+        """The nodes that the result and the flow steps need, going back no further than the given ones."""
         needed: set[fx.Node] = set()
+        known = self._computable()
         writers = [n for n in self.graph.nodes if n.op != "placeholder" and not n.users and n.op != "output"]
-        waiting = [n for n in self.graph.nodes if n.op == "output"]
+        waiting = [n for n in self.graph.nodes if n.op == "output" or n.target is torch._C._set_grad_enabled]
+        for step in self.capture.graph.flow_steps:
+            read = _nodes_in(step.args)
+            if step.target is not None and all(n in known for n in read):
+                waiting.extend(read)
         while waiting:
             node = waiting.pop()
             if node in needed:
@@ -84,6 +96,19 @@ class Replay(fx.Interpreter):
                 waiting.extend(node.all_input_nodes)
                 waiting.extend(w for w in writers if node in w.all_input_nodes and w not in needed)
         return needed
+
+    def _computable(self) -> set[fx.Node]:
+        """The nodes whose value follows from what was given: steps on these can be checked."""
+        known: set[fx.Node] = set()
+        for node in self.graph.nodes:
+            given = node in self._given or (node.op == "placeholder" and str(node.target) in self._inputs)
+            if given or (node.op != "placeholder" and all(n in known for n in node.all_input_nodes)):
+                known.add(node)
+        return known
+
+    def _interpret(self, inputs: Mapping[str, Any]) -> Any:
+        with torch.set_grad_enabled(torch.is_grad_enabled()):  # the program may switch it
+            return self._start(inputs)
 
     def _start(self, inputs: Mapping[str, Any]) -> Any:
         self.env = {}
@@ -212,6 +237,11 @@ def graph_module(module: nn.Module, capture: Capture, checks: bool = True) -> fx
             ]
             for step in due:
                 _check_node(graph, root, known, step, capture.method)
+            if node.op == "placeholder" and checks and capture.fingerprints:
+                held = graph.create_node("get_attr", "_fingerprints")
+                root["_fingerprints"] = capture.fingerprints
+                values = {str(p.target): known[p] for p in placeholders}
+                graph.create_node("call_function", check_inputs, (held, capture.method, values), {})
     made = fx.GraphModule(root, graph, class_name=f"{type(module).__name__}_{capture.method}")
     made.train(module.training)
     return made

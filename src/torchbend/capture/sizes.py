@@ -91,14 +91,25 @@ _CONVERSION: dict[str, Callable[..., Any]] = {
 }
 
 
+def _recording(*numbers: Any) -> Recorder | None:
+    """The recorder that is at work, of those that the numbers remember.
+
+    A cache of the program may hold numbers of an earlier capture.
+    """
+    for number in numbers:
+        if isinstance(number, _Traced) and number._recorder.recording:
+            return number._recorder
+    return None
+
+
 def _arithmetic(op: Callable[..., Any], reflected: bool) -> Callable[..., Any]:
     def method(self: Any, other: Any) -> Any:
         if isinstance(other, torch.Tensor):
             return NotImplemented
         args = (other, self) if reflected else (self, other)
         result = op(*(plain(a) for a in args))
-        recorder: Recorder = self._recorder
-        if not recorder.recording:
+        recorder = _recording(self, other)
+        if recorder is None:
             return result
         if isinstance(other, (int, float)) and not isinstance(other, bool):
             return recorder.number(op, args, result)
@@ -112,8 +123,8 @@ def _arithmetic(op: Callable[..., Any], reflected: bool) -> Callable[..., Any]:
 def _single(op: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: Any) -> Any:
         result = op(plain(self))
-        recorder: Recorder = self._recorder
-        return recorder.number(op, (self,), result) if recorder.recording else result
+        recorder = _recording(self)
+        return result if recorder is None else recorder.number(op, (self,), result)
 
     return method
 
@@ -123,8 +134,8 @@ def _comparison(op: Callable[..., Any]) -> Callable[..., Any]:
         if isinstance(other, torch.Tensor):
             return NotImplemented
         result = op(plain(self), plain(other))
-        recorder: Recorder = self._recorder
-        if recorder.recording and isinstance(other, (int, float)):
+        recorder = _recording(self, other)
+        if recorder is not None and isinstance(other, (int, float)):
             recorder.flow("branch", op, (self, other), result)
         return result
 
@@ -135,8 +146,8 @@ def _conversion(op: Callable[..., Any], name: str) -> Callable[..., Any]:
     def method(self: Any) -> Any:
         value = plain(self)
         result = int(value) if name in ("int", "index") else op(value)
-        recorder: Recorder = self._recorder
-        if recorder.recording:
+        recorder = _recording(self)
+        if recorder is not None:
             recorder.flow("branch" if name == "bool" else "value", op, (self,), result)
         return result
 

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import inspect
-import logging
 import threading
 from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Any
 
 import torch
 from torch import nn
 
 from torchbend.capture.graph import INPUT, Address, Capture
-from torchbend.capture.operators import seen_ranges, written_operators
+from torchbend.capture.operators import seen_ranges, seen_scripts, written_operators
 from torchbend.capture.preserve import Preserved, random_state_kept
 from torchbend.capture.recorder import Recorder
 from torchbend.capture.sizes import traced_number
 from torchbend.capture.structure import assemble, bind_inputs, call_arguments, has_tensor
+from torchbend.capture.unseen import fingerprint, new_objects_apart, tell_constants
 from torchbend.capture.watch import ModuleWatch
 from torchbend.errors import CaptureError
 
 __all__ = ["capture"]
-
-logger = logging.getLogger("torchbend")
 
 # The hooks and operator notes of a capture are global to the process: one capture at a time.
 _ONE_AT_A_TIME = threading.RLock()
@@ -73,14 +72,24 @@ def _run(
     _placeholders(recorder, bound, captured)
     function = module if method == "forward" else getattr(module, method)
     try:
-        with watch.watching(), written_operators(recorder), seen_ranges(recorder), recorder:
+        with ExitStack() as seeing:
+            for look in (written_operators, seen_ranges, seen_scripts):
+                seeing.enter_context(look(recorder))
+            seeing.enter_context(watch.watching())
+            seeing.enter_context(new_objects_apart())
+            seeing.enter_context(recorder)
             result = function(*bound.args, **bound.kwargs)
     finally:
         recorder.closed = True
     recorder.closed = False  # the result may read parts of known values: a last few nodes
     recorder.create("output", "output", (_result_nodes(recorder, result),))
     recorder.closed = True
-    _tell_constants(captured)
+    unseen = [f"{s.args[0]} at {s.source}" for s in captured.graph.flow_steps if s.kind == "constant"]
+    if unseen:
+        tell_constants(method, unseen)
+        captured.fingerprints = {
+            name: fingerprint(value) for name, value, _ in call_arguments(bound) if name in captured.inputs
+        }
     return captured, result
 
 
@@ -116,14 +125,3 @@ def _result_nodes(recorder: Recorder, result: Any) -> Any:
         return recorder.create("call_function", function, args, kwargs)
 
     return assemble(result, node_of, call)
-
-
-def _tell_constants(captured: Capture) -> None:
-    unseen = [step for step in captured.graph.flow_steps if step.kind == "constant"]
-    if unseen:
-        logger.warning(
-            "%s: %d tensor(s) come from code that cannot be seen and are constants of the graph: %s",
-            captured.method,
-            len(unseen),
-            "; ".join(f"{s.args[0]} at {s.source}" for s in unseen[:3]),
-        )

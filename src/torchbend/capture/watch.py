@@ -38,12 +38,13 @@ class ModuleWatch:
     """
 
     def __init__(self, root: nn.Module, method: str, recorder: Recorder, preserved: Preserved) -> None:
-        self.calls: dict[str, int] = {}
+        self.calls: dict[str, int] = {"": 1}  # the method itself is the first call of the root
         self.callees: dict[str, set[str]] = {}
         self._recorder, self._preserved = recorder, preserved
         self._root, self._entered = root, method != "forward"
         self._paths = {id(part): path for path, part in reversed(list(root.named_modules()))}
         self._stack: list[tuple[nn.Module, str, Any]] = []
+        self._last: dict[int, Any] = {}
         self._thread = threading.get_ident()
 
     @contextmanager
@@ -56,6 +57,8 @@ class ModuleWatch:
         finally:
             before.remove()
             after.remove()
+            for handle in self._last.values():
+                handle.remove()
 
     def _before(self, module: nn.Module, args: Any) -> None:
         path = self._paths.get(id(module))
@@ -66,17 +69,19 @@ class ModuleWatch:
             self._entered = True
             self._stack.append((module, "method", None))
             return
+        if module._forward_hooks:  # what these do belongs to the call: leave it after the last of them
+            self._last[id(module)] = module.register_forward_hook(self._left, with_kwargs=True, always_call=True)
         call = self.calls.get(path, 0)
         self.calls[path] = call + 1
         self.callees.setdefault(recorder.frames[-1].path, set()).add(path)
         if recorder.hidden:
             self._stack.append((module, "hidden", None))
         elif is_leaf(module):
-            nodes = recorder._nodes_of(tuple(args))
+            nodes = recorder._each_of(tuple(args))
+            recorder.hidden += 1
             self._preserved.before_leaf(module)
             for arg in args if getattr(module, "inplace", False) else ():
                 self._preserved.before_write(arg)
-            recorder.hidden += 1
             self._stack.append((module, "leaf", (path, call, nodes)))
         else:
             recorder.frames.append(_Frame(path, call))
@@ -85,6 +90,12 @@ class ModuleWatch:
     def _after(self, module: nn.Module, args: Any, *rest: Any) -> Any:
         if threading.get_ident() != self._thread or id(module) not in self._paths or not self._stack:
             return None
+        return None if id(module) in self._last else self._left(module, args, *rest)
+
+    def _left(self, module: nn.Module, args: Any, *rest: Any) -> Any:
+        """The call of ``module`` is over."""
+        if id(module) in self._last:
+            self._last.pop(id(module)).remove()
         while self._stack[-1][0] is not module:  # calls that an exception ended
             self._leave(*self._stack.pop()[1:])
         _, kind, entry = self._stack.pop()
