@@ -57,9 +57,29 @@ def cosine_clusters(rows: Tensor, threshold: float, block: int = _BLOCK) -> list
             left, right = units[first : first + block], units[second : second + block]
             linked = left @ right.T > threshold
             linked &= alive[first : first + block, None] & alive[None, second : second + block]
-            pairs = linked.nonzero()
-            roots = _joined(roots, pairs[:, 0] + first, pairs[:, 1] + second)
+            roots = _linked_blocks(roots, linked, first, second)
     return _groups(roots)
+
+
+def _linked_blocks(roots: Tensor, linked: Tensor, first: int, second: int) -> Tensor:
+    """The components after linking the rows from ``first`` on with those from ``second`` on.
+
+    Each round takes one link of each row and of each column between two components; a list of all the links
+    of a dense block would need more memory than the block.
+    """
+    height, width = linked.shape
+    while True:
+        left, right = roots[first : first + height], roots[second : second + width]
+        between = (linked & (left[:, None] != right)).to(torch.uint8)
+        rows, columns = between.amax(1).nonzero()[:, 0], between.amax(0).nonzero()[:, 0]
+        if not len(rows):
+            return roots
+        to_rows, to_columns = between[:, columns].argmax(0), between[rows].argmax(1)
+        roots = _joined(
+            roots,
+            torch.cat((rows, to_rows)) + first,
+            torch.cat((to_columns, columns)) + second,
+        )
 
 
 def _joined(roots: Tensor, a: Tensor, b: Tensor) -> Tensor:
