@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -106,6 +106,22 @@ class BendedModule(Selecting, Tracing, Bending, Versions, Looking):
                 }
                 self._activate(self._version, self._mix)
         return self
+
+    def script(
+        self,
+        script: bool = True,
+        export_for_nn: bool = False,
+        inputs: Mapping[str, Any] | None = None,
+    ) -> nn.Module:
+        """The traced methods, bent, as TorchScript with live controls (see `torchbend.export.script`).
+
+        Raises:
+            NotTracedError: no method was traced, and no inputs are given.
+            ExportError: a callback or the model cannot be exported.
+        """
+        from torchbend.export import script as export
+
+        return export(self._engine, script, export_for_nn, inputs)
 
     @classmethod
     def copy(cls, module: nn.Module) -> nn.Module:

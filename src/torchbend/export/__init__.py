@@ -1,0 +1,5 @@
+"""Let a bent model leave Python."""
+
+from torchbend.export.torchscript import script
+
+__all__ = ["script"]

@@ -1,0 +1,161 @@
+"""TorchScript of a bent model: its methods as they run now, with live controls."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from torchbend.bending.engine import Engine
+from torchbend.bending.places import Places
+from torchbend.bending.sites import not_traced
+from torchbend.capture.preserve import Preserved, random_state_kept
+from torchbend.errors import ExportError, TorchbendError
+from torchbend.export.accessors import accessors, check_name
+from torchbend.export.inputs import ExampleInputs
+from torchbend.export.shell import Bench
+from torchbend.export.verify import verify
+
+__all__ = ["script"]
+
+
+def script(
+    engine: Engine,
+    script: bool = True,
+    export_for_nn: bool = False,
+    inputs: Mapping[str, Any] | None = None,
+) -> nn.Module:
+    """The traced methods of a bent model as one ``torch.jit.ScriptModule`` that shares nothing with it.
+
+    Bent weights that no control moves are in the file as they are. A control is a buffer with two methods,
+    ``get_<name>()`` and ``set_<name>(value)``; setting it computes the weights that depend on it once. Values
+    out of the control's range are refused, or clamped where the control says so. The file runs on the device
+    that the model is on now. Tensor sizes stay free where the model's code treats them as such.
+
+    The result is compared with the live model, for two inputs and at other values of each control.
+
+    Args:
+        engine: of the bent model.
+        script: False: the module that would be traced, for a look at it.
+        export_for_nn: the protocol of nn~ too; not there yet.
+        inputs: example inputs by method, as a tensor, a tuple of arguments or a dict of them. By default
+            noise like the inputs that each method was traced with. Arguments that hold no tensor are fixed.
+
+    Raises:
+        NotTracedError: no method was traced, and no inputs are given.
+        ExportError: a callback or the model cannot be exported; nothing has been written then.
+    """
+    if export_for_nn:
+        raise ExportError(
+            "the protocol of nn~ is not there yet",
+            got="export_for_nn=True",
+            next_step="script() gives plain TorchScript, with the same controls",
+        )
+    with engine.lock, _restored(engine):
+        methods = _methods(engine, inputs or {})
+        _refuse(engine, methods)
+        bench = Bench(engine, methods)
+        with bench.with_tensors():
+            for name, example in methods.items():  # draws are made, finite values are checked
+                _run(engine, name, example)
+            shell = bench.shell()
+            if not script:
+                return shell
+            traced, told = _traced(shell, methods)
+        for control in bench.controls:
+            traced.define(accessors(control, bench.weight_paths(control)))
+        exported: nn.Module = copy.deepcopy(traced)
+        for tensor in (*exported.buffers(), *exported.parameters()):
+            tensor.requires_grad_(False)
+        verify(bench, exported, told)
+    held = dict(shell.named_buffers(remove_duplicate=False))
+    with torch.no_grad():  # take back what the comparison moved
+        for name, tensor in exported.named_buffers(remove_duplicate=False):
+            tensor.copy_(held[name])
+    return exported
+
+
+def _methods(engine: Engine, inputs: Mapping[str, Any]) -> dict[str, ExampleInputs]:
+    if not engine.captures and not inputs:
+        raise not_traced("forward", engine.captures)
+    found = {}
+    for name in dict.fromkeys((*engine.captures, *inputs)):
+        if name in inputs:
+            found[name] = ExampleInputs.given(engine.module, name, inputs[name], engine.extra_names)
+        else:
+            found[name] = ExampleInputs.remembered(engine.module, engine.captures[name])
+    return found
+
+
+def _refuse(engine: Engine, methods: Mapping[str, ExampleInputs]) -> None:
+    """Say no to callbacks and names that cannot be in a file.
+
+    Raises:
+        ExportError: which, and where.
+    """
+    for bend in engine.bends:
+        for callback in bend.callback.family():
+            if not callback.jit_compatible and all(c.jit_compatible for c in callback.inner()):
+                raise ExportError(
+                    f"{callback!r} cannot be exported",
+                    site=", ".join(bend.keys),
+                    wanted="callbacks whose jit_compatible is True",
+                    got=type(callback).__name__,
+                    next_step="write a BendingCallback whose bend(self, x) is made of torch operations",
+                )
+    taken = {*methods, *dir(nn.Module)}
+    for control in engine.controls:
+        check_name(control, taken)
+
+
+def _run(engine: Engine, name: str, example: ExampleInputs) -> Any:
+    function = engine.module if name == "forward" else getattr(engine.module, name)
+    return engine.call(name, function, example.args, dict(example.kwargs))
+
+
+def _traced(
+    shell: nn.Module, methods: Mapping[str, ExampleInputs]
+) -> tuple[torch.jit.ScriptModule, list[warnings.WarningMessage]]:
+    """The traced shell, and what the tracer warned of.
+
+    Raises:
+        ExportError: a method cannot be traced.
+    """
+    examples = {name: example.values for name, example in methods.items()}
+    refreshing = [name for name in vars(type(shell)) if name.startswith("_weights_of_")]
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        try:
+            trace: Any = torch.jit.trace_module
+            calls = {**examples, **dict.fromkeys(refreshing, ())}
+            traced: torch.jit.ScriptModule = trace(shell, calls, check_trace=False, strict=False)
+        except TorchbendError:
+            raise
+        except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
+            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+            raise ExportError(
+                f"the tracer of TorchScript failed: {lines[0] if lines else type(error).__name__}",
+                site=", ".join(methods),
+                wanted="methods that take and return tensors, tuples, lists and dicts of tensors",
+                next_step="export another method, or look at the error above this one",
+            ) from error
+    return traced, told
+
+
+@contextmanager
+def _restored(engine: Engine) -> Iterator[None]:
+    """The module, the random state and the engine as before, whatever the methods wrote."""
+    preserved = Preserved(engine.module)
+    for place in Places(engine.module).buffers.values():
+        preserved.before_write(place.read())
+    try:
+        with random_state_kept(), torch.no_grad():
+            yield
+    finally:
+        preserved.restore()
+        engine.changed()
