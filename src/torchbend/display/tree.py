@@ -11,6 +11,15 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from torchbend.display.histogram import histogram_svg
+from torchbend.display.tree_contents import (
+    COMPUTED,
+    children,
+    class_name,
+    count,
+    structure,
+    tensor_names,
+    tensors,
+)
 from torchbend.display.tree_style import COPY_SCRIPT, STYLE
 
 __all__ = ["SiteRow", "module_tree_html", "sites_html"]
@@ -36,6 +45,7 @@ def module_tree_html(
     module: nn.Module,
     *,
     bent: Mapping[str, str] | None = None,
+    activations: Iterable[tuple[str, SiteRow]] = (),
     title: str | None = None,
     max_weights: int = 400,
 ) -> str:
@@ -47,16 +57,18 @@ def module_tree_html(
 
     Args:
         module: any module.
-        bent: names of weights and activations, to what bends them, in words.
+        bent: names of weights and buffers, to what bends them, in words.
+        activations: bent activations, each behind the path of the module in whose code it is made.
         title: a heading; the module's class name by default.
         max_weights: how many weights are listed at most, bent ones apart, which always are; 0 or more.
 
     Returns:
         One ``<div>`` with its own style.
     """
-    tree = _Tree(dict(bent or {}), max_weights)
-    body = tree.branch(module, "", title or type(module).__name__, is_open=True)
+    tree = _Tree(dict(bent or {}), list(activations), max_weights)
+    body = tree.branch(module, "", title or class_name(module), is_open=True)
     others = [SiteRow(name, bent=by) for name, by in tree.bent.items() if name not in tree.names]
+    others += [row for path, row in tree.activations if path not in tree.drawn]
     if others:
         body += f'<div class="tb-note">bent elsewhere</div>{_list(others)}'
     if tree.left_out:
@@ -95,23 +107,30 @@ class _Tree:
     """What has been drawn so far."""
 
     bent: Mapping[str, str]
+    activations: list[tuple[str, SiteRow]]
     room: int
     inside: dict[str, dict[str, str]] = field(init=False)
     left_out: int = 0
     names: set[str] = field(default_factory=set)
+    drawn: set[str] = field(default_factory=set)
     modules: dict[int, str] = field(default_factory=dict)
     tensors: dict[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.inside = _by_module(self.bent)
+        names = {name: (*name.split("."),) for name in self.bent}
+        labels = {row.name: (*(path.split(".") if path else ()), row.name) for path, row in self.activations}
+        marks = {**self.bent, **{row.name: row.bent for _, row in self.activations}}
+        self.inside = _by_module({name: (at, marks[name]) for name, at in {**names, **labels}.items()})
 
     def branch(self, module: nn.Module, path: str, label: str, is_open: bool = False) -> str:
         """One module: a line that unfolds to its weights and the modules inside it."""
         if id(module) in self.modules:
             return _note(f"{label}: the same module as {self.modules[id(module)] or 'the root'}")
         self.modules[id(module)] = path
-        inside = "".join(self.weight(name, tensor, kind, path) for name, tensor, kind in _tensors(module))
-        for first, rest in self.runs(list(_children(module)), path):
+        self.drawn.add(path)
+        inside = "".join(self.weight(name, tensor, kind, path) for name, tensor, kind in tensors(module))
+        inside += "".join(_activation_line(row) for at, row in self.activations if at == path)
+        for first, rest in self.runs(list(children(module)), path):
             here = _join(path, first[0])
             is_bent = 0 < len(self.bends_inside(here)) <= _UNFOLDED
             inside += self.branch(first[1], here, first[0], is_open=is_bent)
@@ -122,7 +141,7 @@ class _Tree:
             return f'<div class="tb-note">{summary}</div>'
         return f"<details{' open' if is_open else ''}><summary>{summary}</summary>{inside}</details>"
 
-    def weight(self, name: str, tensor: Tensor, kind: str, path: str) -> str:
+    def weight(self, name: str, tensor: Tensor | None, kind: str, path: str) -> str:
         """One line of a weight or buffer; empty when the room is used up."""
         full = _join(path, name)
         self.names.add(full)
@@ -131,22 +150,24 @@ class _Tree:
             self.left_out += 1
             return ""
         self.room -= 1
-        first = self.tensors.setdefault(id(tensor), full)
-        shape = "uninitialized" if is_lazy(tensor) else str(list(tensor.shape))
+        # What is computed is a new tensor each time, which nothing else can be the same as.
+        is_own = tensor is not None and kind != COMPUTED
+        first = self.tensors.setdefault(id(tensor), full) if is_own else full
         if first != full:
             picture = f"<span>= {escape(first)}</span>"
         else:
-            picture = histogram_svg(tensor) if self.room >= 0 else ""
-        dtype = str(tensor.dtype).removeprefix("torch.")
+            picture = histogram_svg(tensor) if tensor is not None and self.room >= 0 else ""
+        shape = "" if tensor is None else "uninitialized" if is_lazy(tensor) else str(list(tensor.shape))
+        dtype = "" if tensor is None else str(tensor.dtype).removeprefix("torch.")
         note = _bent_mark(by) if by is not None else f'<span class="tb-dim">{kind}</span>'
         return (
-            f'<div class="tb-weight">{_name(full, name)}<span>{shape}</span>'
+            f'<div class="tb-weight">{_name(full, name.removeprefix("parametrizations."))}<span>{shape}</span>'
             f'<span class="tb-dim">{dtype}</span>{picture or "<span></span>"}{note}</div>'
         )
 
     def runs(self, children: list[_Child], path: str) -> Iterator[tuple[_Child, list[_Child]]]:
         """Each child, with the neighbours after it that look the same and are bent alike."""
-        looks = [(_structure(child), self.bends_inside(_join(path, name))) for name, child in children]
+        looks = [(structure(child), self.bends_inside(_join(path, name))) for name, child in children]
 
         def foldable(index: int) -> bool:
             # Only numbered layers: names such as `query` and `key` say more than their shapes do.
@@ -168,10 +189,10 @@ class _Tree:
         """The line that stands for neighbours which look like ``first``."""
         for name, child in rest:
             here = _join(path, name)
-            self.names.update(_join(here, inner) for inner in _tensor_names(child))
+            self.names.update(_join(here, inner) for inner in tensor_names(child))
         alike = ", bent alike" if self.bends_inside(_join(path, first[0])) else ""
         names = f"{rest[0][0]} \N{HORIZONTAL ELLIPSIS} {rest[-1][0]}"
-        kind = f"{type(first[1]).__name__}, {_count(first[1])} each{alike}"
+        kind = f"{class_name(first[1])}, {count(first[1])} each{alike}"
         return _note(f"{names}: {len(rest)} more like {first[0]} ({kind})")
 
     def bends_inside(self, path: str) -> dict[str, str]:
@@ -180,63 +201,26 @@ class _Tree:
 
     def marks(self, path: str) -> str:
         """How many bends lie in the module at ``path``, as a mark behind its name."""
-        count = len(self.bends_inside(path))
-        return f' <span class="tb-bent">\N{BLACK CIRCLE} {count} bent</span>' if count else ""
+        number = len(self.bends_inside(path))
+        return f' <span class="tb-bent">\N{BLACK CIRCLE} {number} bent</span>' if number else ""
 
 
-def _by_module(bent: Mapping[str, str]) -> dict[str, dict[str, str]]:
+def _by_module(bent: Mapping[str, tuple[tuple[str, ...], str]]) -> dict[str, dict[str, str]]:
     """For each module path that leads to a bend: the bends inside, by their names from there on."""
-    found: dict[str, dict[str, str]] = {"": dict(bent)}
-    for name, by in bent.items():
-        parts = name.split(".")
-        for depth in range(1, len(parts)):
+    found: dict[str, dict[str, str]] = {}
+    for parts, by in bent.values():
+        for depth in range(len(parts)):
             found.setdefault(".".join(parts[:depth]), {})[".".join(parts[depth:])] = by
     return found
 
 
-def _children(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Like ``named_children``, which leaves out the second name of a shared module."""
-    return ((name, child) for name, child in module._modules.items() if child is not None)
-
-
-def _tensors(module: nn.Module) -> Iterator[tuple[str, Tensor, str]]:
-    for name, parameter in module.named_parameters(recurse=False, remove_duplicate=False):
-        yield name, parameter, ""
-    for name, buffer in module.named_buffers(recurse=False, remove_duplicate=False):
-        yield name, buffer, "buffer"
-
-
-def _tensor_names(module: nn.Module) -> Iterator[str]:
-    yield from (name for name, _ in module.named_parameters(remove_duplicate=False))
-    yield from (name for name, _ in module.named_buffers(remove_duplicate=False))
-
-
-def _structure(module: nn.Module) -> tuple[object, ...]:
-    """Classes, names and shapes of a module with weights; empty for one without."""
-    tensors = [
-        (name, "lazy" if is_lazy(tensor) else tuple(tensor.shape), tensor.dtype)
-        for name, tensor in (*module.named_parameters(), *module.named_buffers())
-    ]
-    if not tensors:
-        return ()
-    return (*((name, type(part).__qualname__) for name, part in module.named_modules()), *tensors)
-
-
-def _count(module: nn.Module) -> str:
-    total = sum(parameter.numel() for parameter in module.parameters() if not is_lazy(parameter))
-    for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
-        if total >= size:
-            return f"{total / size:.3g} {unit} parameters"
-    return f"{total} parameter{'' if total == 1 else 's'}"
-
-
 def _size(module: nn.Module) -> str:
-    count = _count(module)
-    return "" if count.startswith("0 ") else f'<span class="tb-dim">{count}</span>'
+    words = count(module)
+    return "" if words.startswith("0 ") else f'<span class="tb-dim">{words}</span>'
 
 
 def _class_of(module: nn.Module, label: str) -> str:
-    name = type(module).__name__
+    name = class_name(module)
     return "" if name == label else f'<span class="tb-class">{escape(name)}</span>'
 
 
@@ -257,12 +241,23 @@ def _list(sites: Iterable[SiteRow]) -> str:
 
 
 def _site_line(site: SiteRow) -> str:
-    shape = "" if site.shape is None else str([int(size) for size in site.shape])
-    mark = _bent_mark(site.bent) if site.bent else ""
+    mark = _bent_mark(site.bent) if site.bent else "<span></span>"
     return (
-        f'<div class="tb-weight">{_name(site.name, site.name)}<span>{shape}</span>'
+        f'<div class="tb-weight">{_name(site.name, site.name)}<span>{_shape(site)}</span>'
         f'<span class="tb-dim">{escape(site.kind)}</span><span></span>{mark}</div>'
     )
+
+
+def _activation_line(site: SiteRow) -> str:
+    kind = escape(site.kind or "activation")
+    return (
+        f'<div class="tb-weight">{_name(site.name, site.name)}<span>{_shape(site)}</span>'
+        f'<span class="tb-dim">{kind}</span><span></span>{_bent_mark(site.bent)}</div>'
+    )
+
+
+def _shape(site: SiteRow) -> str:
+    return "" if site.shape is None else str([int(size) for size in site.shape])
 
 
 def _note(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -11,10 +11,11 @@ from torch import Tensor, fx
 
 from torchbend.bending.sites import closest, matching
 from torchbend.capture import Activation
-from torchbend.display import Table, emit, graph_table, module_tree_html, weights_table
+from torchbend.display import SiteRow, Table, emit, graph_table, module_tree_html, weights_table
 from torchbend.display.table import TextWriter
 from torchbend.errors import SiteNotFoundError
 from torchbend.module.core import Core
+from torchbend.module.marks import bend_marks
 
 __all__ = ["Looking"]
 
@@ -187,19 +188,13 @@ class Looking(Core):
 
     # -- in a notebook ------------------------------------------------------------------------------
 
-    def _bent_marks(self) -> Mapping[str, str]:
-        marks: dict[str, list[str]] = {}
-        for bend in self._engine.bends:
-            for name in bend.weights:
-                marks.setdefault(name, []).append(repr(bend.callback))
-            for fn, name in bend.activations:
-                path = self._captures[fn].activations[name].module_path
-                where = f"{path}.{name}" if path else name
-                marks.setdefault(where, []).append(f"{bend.callback!r} in {fn}()")
-        return {name: ", ".join(by) for name, by in marks.items()}
-
     def _repr_html_(self) -> str:
-        return module_tree_html(self.module, bent=self._bent_marks(), title=type(self.module).__name__)
+        marks = bend_marks(self._engine.bends, self._places())
+        rows = []
+        for fn, name in dict.fromkeys(site for bend in self._engine.bends for site in bend.activations):
+            known, label = self._captures[fn].activations[name], f"{fn}:{name}"
+            rows.append((known.module_path, SiteRow(label, known.shape, "activation", marks.pop(label))))
+        return module_tree_html(self.module, bent=marks, activations=rows)
 
     def __dir__(self) -> list[str]:
         own: list[Any] = list(super().__dir__())

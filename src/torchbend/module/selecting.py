@@ -17,6 +17,7 @@ from torchbend.bending.statistics import DEAD_BELOW, Statistics
 from torchbend.errors import CaptureError, ReplayError, ShapeError, SiteNotFoundError
 from torchbend.module.bending import BendHandle
 from torchbend.module.clusters import Clusters
+from torchbend.module.marks import bend_marks
 from torchbend.module.measuring import Measuring, channel_rows
 from torchbend.module.selection import Selection
 
@@ -236,11 +237,7 @@ class Selecting(Measuring):
         )
 
     def _marks_by_label(self) -> dict[str, str]:
-        marks: dict[str, list[str]] = {}
-        for bend in self._engine.bends:
-            for key in bend.keys:
-                marks.setdefault(key, []).append(repr(bend.callback))
-        return {label: ", ".join(by) for label, by in marks.items()}
+        return bend_marks(self._engine.bends, self._places())
 
     # -- acting on them -----------------------------------------------------------------------------
 
