@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import fx, nn
+from torch.fx.immutable_collections import immutable_dict, immutable_list
 
 from torchbend.capture.graph import Capture, CapturedGraph, FlowStep
 from torchbend.capture.sizes import plain
@@ -41,7 +42,7 @@ class Replay(fx.Interpreter):
         """The method's result, computed from the activations ``given`` by name and from ``inputs``.
 
         Raises:
-            ReplayError: an argument that the rest of the graph needs is missing, or a flow step does not hold.
+            ReplayError: an argument that the rest of the graph needs is missing, or a flow step fails.
         """
         nodes = {node.name: node for node in self.graph.nodes}
         self._given = {nodes[name]: value for name, value in given.items() if name in nodes}
@@ -156,6 +157,11 @@ class Replay(fx.Interpreter):
                 return step.expected
         return None
 
+    def fetch_args_kwargs_from_env(self, n: fx.Node) -> tuple[Any, Any]:
+        """The arguments of a node as the program gave them: a graph keeps its own kinds of list and dict."""
+        args, kwargs = super().fetch_args_kwargs_from_env(n)
+        return _thawed(tuple(args)), _thawed(dict(kwargs))
+
     def get_attr(self, target: Any, args: Any, kwargs: Any) -> Any:
         """A weight, buffer or attribute of the module, or a constant of the graph."""
         if target in self.capture.constants:
@@ -167,15 +173,30 @@ class Replay(fx.Interpreter):
 
     def _check(self, node: fx.Node | None) -> None:
         for step in self._steps.get(node, ()):
-            known = [a for a in _nodes_in(step.args)]
+            known = _nodes_in(step.args)
             if step.target is not None and all(a in self.env for a in known):
                 values = fx.node.map_arg(step.args, lambda a: self.env[a])
                 check_step(step, self.capture.method, values)
 
 
+def _thawed(value: Any) -> Any:
+    if isinstance(value, immutable_list):
+        return [_thawed(v) for v in value]
+    if isinstance(value, immutable_dict) or type(value) is dict:
+        return {k: _thawed(v) for k, v in value.items()}
+    if type(value) is tuple:
+        return tuple(_thawed(v) for v in value)
+    return value
+
+
 def _nodes_in(args: Any) -> list[fx.Node]:
     found: list[fx.Node] = []
-    fx.node.map_arg(args, lambda node: found.append(node) or node)
+
+    def note(node: fx.Node) -> fx.Node:
+        found.append(node)
+        return node
+
+    fx.node.map_arg(args, note)
     return found
 
 
