@@ -186,7 +186,18 @@ def _effective(path: str, part: nn.Module, weights: dict[str, Place]) -> Iterato
 
 
 def _reader(part: nn.Module, name: str) -> Callable[[], Tensor]:
-    return lambda: getattr(part, name)  # type: ignore[no-any-return]
+    def read() -> Tensor:
+        lists: Any = part.parametrizations
+        # a spectral norm in train mode moves its vectors whenever it is read
+        moving = [(b, b._version, b.detach().clone()) for b in lists[name].buffers() if part.training]
+        weight: Tensor = getattr(part, name)
+        with torch.no_grad():
+            for buffer, version, before in moving:
+                if buffer._version != version:
+                    buffer.copy_(before)
+        return weight
+
+    return read
 
 
 def _hooked_reader(part: nn.Module, hook: Any) -> Callable[[], Tensor]:

@@ -159,9 +159,10 @@ class _Tree:
             picture = histogram_svg(tensor) if tensor is not None and self.room >= 0 else ""
         shape = "" if tensor is None else "uninitialized" if is_lazy(tensor) else str(list(tensor.shape))
         dtype = "" if tensor is None else str(tensor.dtype).removeprefix("torch.")
+        label = name.removeprefix("parametrizations.")
         note = _bent_mark(by) if by is not None else f'<span class="tb-dim">{kind}</span>'
         return (
-            f'<div class="tb-weight">{_name(full, name.removeprefix("parametrizations."))}<span>{shape}</span>'
+            f'<div class="tb-weight">{_name(full, label)}<span>{shape}</span>'
             f'<span class="tb-dim">{dtype}</span>{picture or "<span></span>"}{note}</div>'
         )
 

@@ -27,6 +27,8 @@ class Measuring(Tracing, Bending):
         self, chosen: Sequence[Site], args: tuple[Any, ...], named: dict[str, Any], values: str
     ) -> dict[str, Any]:
         """The values of sites for one input."""
+        if values not in ("bent", "original", "both"):
+            raise CaptureError("unknown kind of values", wanted="'bent', 'original' or 'both'", got=values)
         methods = {site.fn for site in chosen if site.fn is not None}
         found: dict[str, Any] = {}
         for fn in sorted(methods):
