@@ -36,6 +36,7 @@ REFUSED = {
     "time_loop": "a Python loop over time",
     "through_numpy": "numpy computes in the middle",
     "custom_function": "a function under vmap computes in the middle",
+    "vits": "torch.IntTensor(...) makes a tensor unseen",
 }
 
 # Whatever is bent in these, values decide the way, or reach the result through code that cannot be seen:

@@ -13,7 +13,7 @@ from torch import fx
 from torchbend.display.graph import graph_table
 from torchbend.display.table import emit
 
-__all__ = ["Address", "Activation", "FlowStep", "CapturedGraph", "Capture"]
+__all__ = ["Address", "Activation", "FlowStep", "LogicalFlowStep", "LoopFlowStep", "CapturedGraph", "Capture"]
 
 INPUT = "<input>"
 OUTPUT = "<output>"
@@ -100,12 +100,24 @@ class FlowStep:
     after: fx.Node | None
     source: str = ""
 
+    def __new__(cls, kind: str = "", *rest: Any, **named: Any) -> FlowStep:
+        kinds = {"branch": LogicalFlowStep, "loop": LoopFlowStep}
+        return object.__new__(kinds.get(kind, cls) if cls is FlowStep else cls)
+
     def __str__(self) -> str:
         if self.target is None:
             return f"{self.kind}: {self.args[0]} comes from code that cannot be seen ({self.source})"
         name = getattr(self.target, "__name__", str(self.target))
         args = ", ".join(str(a) for a in self.args)
         return f"{self.kind}: {name}({args}) == {_short(self.expected)} ({self.source})"
+
+
+class LogicalFlowStep(FlowStep):
+    """A flow step of kind ``"branch"``: a comparison or a truth value."""
+
+
+class LoopFlowStep(FlowStep):
+    """A flow step of kind ``"loop"``: the bounds of a ``range``, the length of a tensor."""
 
 
 def _short(value: object) -> str:

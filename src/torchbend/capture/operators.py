@@ -1,8 +1,8 @@
-"""Tell ``a * b`` from ``a.mul(b)``, and ``2 * x`` from ``x * 2``.
+"""See what no function mode sees: which operator was written, the bounds of a ``range``, scripted functions.
 
-With a function mode on, operators reach it as plain methods: ``2 * x`` arrives as ``mul(x, 2)``. For the
-time of a capture the operator methods of ``torch.Tensor`` therefore leave a note of what was written.
-Outside the recording thread they only pass through.
+With a function mode on, ``2 * x`` arrives as ``mul(x, 2)``. For the time of a capture, ``torch.Tensor``'s
+reflected methods therefore leave a note. Like the other two, this changes something global for a moment, and
+only passes through in every thread but the recording one.
 """
 
 from __future__ import annotations
@@ -21,32 +21,40 @@ from torchbend.capture.sizes import TracedInt, plain
 if TYPE_CHECKING:
     from torchbend.capture.recorder import Recorder
 
-__all__ = ["op_key", "is_in_place", "written_operators", "seen_ranges", "seen_scripts"]
+__all__ = ["op_key", "is_in_place", "WRITTEN", "OPERATORS", "unseen_seen"]
 
 _BINARY = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift".split()
-_KEYWORD = {"and": operator.and_, "or": operator.or_}
-_ONE_WAY = {
-    "neg": operator.neg,
-    "pos": operator.pos,
-    "invert": operator.invert,
-    "abs": operator.abs,
-    "eq": operator.eq,
-    "ne": operator.ne,
-    "lt": operator.lt,
-    "le": operator.le,
-    "gt": operator.gt,
-    "ge": operator.ge,
+
+# What arrives only when an operator was written: the operator, and whether the operands come reversed.
+WRITTEN: dict[str, tuple[Callable[..., Any], bool]] = {
+    "__rsub__": (operator.sub, True),
+    "__rdiv__": (operator.truediv, True),
+    "__rtruediv__": (operator.truediv, True),
+    "__floordiv__": (operator.floordiv, False),
+    "__rfloordiv__": (operator.floordiv, True),
+    "__rmod__": (operator.mod, True),
+    "__pow__": (operator.pow, False),
+    "__rpow__": (operator.pow, True),
+    "__rmatmul__": (operator.matmul, True),
+    "__rlshift__": (operator.lshift, True),
+    "__rrshift__": (operator.rshift, True),
+    "__neg__": (operator.neg, False),
+    "__pos__": (operator.pos, False),
+    "__abs__": (operator.abs, False),
+    "__invert__": (operator.invert, False),
+    "__ipow__": (operator.ipow, False),
+    "__itruediv__": (operator.itruediv, False),
+    "__ifloordiv__": (operator.ifloordiv, False),
+    "__imod__": (operator.imod, False),
 }
 
-
-def _operators() -> Iterator[tuple[str, Callable[..., Any], bool]]:
-    for name in _BINARY:
-        op = _KEYWORD.get(name) or getattr(operator, name)
-        yield f"__{name}__", op, False
-        yield f"__r{name}__", op, True
-        yield f"__i{name}__", getattr(operator, f"i{name}"), False
-    for name, op in _ONE_WAY.items():
-        yield f"__{name}__", op, False
+# What may have been written as an operator, or called by name: the instruction tells.
+OPERATORS = frozenset(
+    "add sub mul div true_divide floor_divide remainder pow matmul neg positive bitwise_and bitwise_or bitwise_xor"
+    " bitwise_not add_ sub_ mul_ div_ floor_divide_ remainder_ pow_ matmul_ bitwise_and_ bitwise_or_ bitwise_xor_"
+    " gt lt ge le eq ne __eq__ __ne__ __and__ __or__ __xor__ __lshift__ __rshift__ __iand__ __ior__ __ixor__"
+    " __ilshift__ __irshift__ logical_and logical_or abs".split()
+)
 
 
 def op_key(func: Callable[..., Any]) -> str:
@@ -65,85 +73,87 @@ def is_in_place(key: str, kwargs: dict[str, Any]) -> bool:
     """Whether the operation called ``key`` writes into its first argument (or into ``out=``)."""
     if key in _IN_PLACE_DUNDERS or key.endswith(".__set__"):
         return True
-    if kwargs.get("out") is not None or kwargs.get("inplace") is True:
+    if kwargs and (kwargs.get("out") is not None or kwargs.get("inplace") is True):
         return True
     return key.endswith("_") and not key.endswith("__")
 
 
-def _noting(original: Callable[..., Any], op: Callable[..., Any], reflected: bool, recorder: Recorder) -> Any:
-    thread = threading.get_ident()
+class _Recording:
+    """The recorder at work, and its thread. There is one at a time: captures take turns."""
 
-    def method(self: Any, *others: Any) -> Any:
-        if threading.get_ident() != thread or not recorder.recording:
-            return original(self, *others)
-        recorder.written = (op, (*others, self) if reflected else (self, *others))
+    recorder: Recorder | None = None
+    thread = 0
+
+    def here(self) -> Recorder | None:
+        """The recorder, if what happens now, in this thread, is being recorded."""
+        recorder = self.recorder
+        if recorder is None or threading.get_ident() != self.thread or not recorder.recording:
+            return None
+        return recorder
+
+
+_NOW = _Recording()
+_range = builtins.range
+_scripted_call = torch._C.ScriptFunction.__call__
+
+
+class _RangeType(type):
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, _range)
+
+
+class _SeenRange(metaclass=_RangeType):
+    """Stands for ``range``: the bounds of a loop over a traced size are a flow step."""
+
+    def __new__(cls, *args: Any) -> Any:
+        recorder = _NOW.here()
+        for arg in args if recorder is not None else ():
+            if recorder is not None and isinstance(arg, TracedInt):
+                recorder.flow("loop", operator.index, (arg,), plain(arg))
+        return _range(*(plain(a) for a in args))
+
+
+def _reflected(name: str) -> Callable[[Any, Any], Any]:
+    original = getattr(torch.Tensor, name)
+
+    def method(self: Any, other: Any) -> Any:
+        recorder = _NOW.here()
+        if recorder is None:
+            return original(self, other)
+        recorder.reflected = True
         try:
-            return original(self, *others)
+            return original(self, other)
         finally:
-            recorder.written = None
+            recorder.reflected = False
 
     return method
 
 
+_REFLECTED = {name: _reflected(name) for name in ("__radd__", "__rmul__")}
+
+
+def _seen_script(self: Any, *args: Any, **kwargs: Any) -> Any:
+    recorder = _NOW.here()
+    if recorder is None:
+        return _scripted_call(self, *args, **kwargs)
+    return recorder.scripted(self, args, kwargs)
+
+
 @contextmanager
-def written_operators(recorder: Recorder) -> Iterator[None]:
-    """While active, operators on tensors leave what was written in ``recorder.written``."""
-    own = dict(vars(torch.Tensor))
-    changed = []
+def unseen_seen(recorder: Recorder) -> Iterator[None]:
+    """While active, operators written in reverse, ranges and scripted functions are shown to ``recorder``."""
+    before = _NOW.recorder, _NOW.thread
+    _NOW.recorder, _NOW.thread = recorder, threading.get_ident()
     try:
-        for name, op, reflected in _operators():
-            original = getattr(torch.Tensor, name, None)
-            if original is not None:
-                setattr(torch.Tensor, name, _noting(original, op, reflected, recorder))
-                changed.append(name)
+        for name, method in _REFLECTED.items():
+            setattr(torch.Tensor, name, method)
+        torch._C.ScriptFunction.__call__ = _seen_script  # type: ignore[method-assign]
+        builtins.range = _SeenRange  # type: ignore[assignment,misc]
         yield
     finally:
-        for name in changed:
-            if name in own:
-                setattr(torch.Tensor, name, own[name])
-            else:
+        _NOW.recorder, _NOW.thread = before
+        if _NOW.recorder is None:  # a capture inside of a capture leaves them to the outer one
+            builtins.range = _range  # type: ignore[misc]
+            torch._C.ScriptFunction.__call__ = _scripted_call  # type: ignore[method-assign]
+            for name in _REFLECTED:
                 delattr(torch.Tensor, name)
-
-
-@contextmanager
-def seen_ranges(recorder: Recorder) -> Iterator[None]:
-    """While active, ``range`` of a traced size is written down: the number of turns is then a flow step."""
-    real = builtins.range
-    thread = threading.get_ident()
-
-    class _Meta(type):
-        def __instancecheck__(cls, instance: object) -> bool:
-            return isinstance(instance, real)
-
-    class _Range(metaclass=_Meta):
-        def __new__(cls, *args: Any) -> Any:
-            if threading.get_ident() == thread and recorder.recording:
-                for arg in args:
-                    if isinstance(arg, TracedInt):
-                        recorder.flow("loop", operator.index, (arg,), plain(arg))
-            return real(*(plain(a) for a in args))
-
-    builtins.range = _Range  # type: ignore[assignment,misc]
-    try:
-        yield
-    finally:
-        builtins.range = real  # type: ignore[misc]
-
-
-@contextmanager
-def seen_scripts(recorder: Recorder) -> Iterator[None]:
-    """While active, calls of scripted functions, which no function mode sees, are shown to the recorder."""
-    kind: Any = torch._C.ScriptFunction
-    original = kind.__call__
-    thread = threading.get_ident()
-
-    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if threading.get_ident() != thread or not recorder.recording:
-            return original(self, *args, **kwargs)
-        return recorder.scripted(self, args, kwargs)
-
-    kind.__call__ = call
-    try:
-        yield
-    finally:
-        kind.__call__ = original

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import operator
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
+
+# What every module has: hooks and flags, which a call does not change in place.
+_INTERNAL = frozenset(nn.Module().__dict__)
 
 __all__ = ["Preserved", "random_state_kept"]
 
@@ -22,25 +26,27 @@ class Preserved:
     is entered (``before_leaf``): a capture must not cost a copy of the model.
     """
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, modules: Sequence[nn.Module]) -> None:
         self._shallow: list[tuple[dict[str, Any], dict[str, Any]]] = []
+        self._nested: list[tuple[dict[str, Any], str, Any]] = []
         self._storages: dict[int, torch.Tensor] = {}
         self._copies: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
-        for part in module.modules():
+        for part in modules:
             if not isinstance(part, torch.jit.ScriptModule):
                 self._note(part.__dict__)
-                for held in (part._parameters, part._buffers, part._modules):
-                    self._note(held)
-            for value in part.__dict__.values():
-                if isinstance(value, torch.Tensor):
-                    self._add(value)
             for tensor in (*part._parameters.values(), *part._buffers.values()):
                 if tensor is not None:
                     self._add(tensor)
 
     def _note(self, held: dict[str, Any]) -> None:
-        copied = {k: v.copy() if type(v) in (list, dict, set) else v for k, v in held.items()}
-        self._shallow.append((held, copied))
+        self._shallow.append((held, dict(held)))
+        for key, value in held.items():
+            if isinstance(value, torch.Tensor):
+                self._add(value)
+            elif key in ("_parameters", "_buffers", "_modules"):
+                self._shallow.append((value, dict(value)))
+            elif key not in _INTERNAL and type(value) in (list, dict, set):
+                self._nested.append((held, key, value.copy()))
 
     def _add(self, tensor: torch.Tensor) -> None:
         if tensor.device.type == "meta" or torch.nn.parameter.is_lazy(tensor):
@@ -70,14 +76,15 @@ class Preserved:
             for owner, copy in self._copies.values():
                 owner.data.copy_(copy)
         for held, before in self._shallow:
+            if held.keys() == before.keys() and all(map(operator.is_, held.values(), before.values())):
+                continue
             for key in [k for k in held if k not in before]:
                 del held[key]
             for key, value in before.items():
-                now = held.get(key)
-                if type(value) in (list, dict, set):
-                    _refill(held, key, now, value)
-                elif now is not value:
+                if held.get(key) is not value:
                     held[key] = value
+        for held, key, value in self._nested:
+            _refill(held, key, held[key], value)
 
 
 def _refill(held: dict[str, Any], key: str, now: Any, before: Any) -> None:
@@ -104,8 +111,15 @@ def random_state_kept() -> Iterator[None]:
     try:
         yield
     finally:
-        random.setstate(python)
-        np.random.set_state(numpy_state)
+        if random.getstate() != python:
+            random.setstate(python)
+        if _position(np.random.get_state()) != _position(numpy_state):
+            np.random.set_state(numpy_state)
         torch.set_rng_state(cpu)
         if cuda:
             torch.cuda.set_rng_state_all(cuda)
+
+
+def _position(state: Any) -> tuple[Any, ...]:
+    """What changes in numpy's state with every draw: comparing it is faster than writing the state."""
+    return (state[1].tobytes(), *state[2:])

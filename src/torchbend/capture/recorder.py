@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import operator
+import sys
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from types import FrameType
 from typing import Any
 
 import torch
@@ -16,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 from torchbend.capture import sizes
 from torchbend.capture.graph import Activation, Address, CapturedGraph, FlowStep
 from torchbend.capture.lookahead import Lookahead, model_frame, source_line
-from torchbend.capture.operators import is_in_place, op_key
+from torchbend.capture.operators import OPERATORS, WRITTEN, is_in_place, op_key
 from torchbend.capture.preserve import Preserved
 from torchbend.capture.sizes import TracedFloat, TracedInt, plain
 from torchbend.capture.structure import walk
@@ -58,12 +60,12 @@ class Recorder(TorchFunctionMode):
     activations alive and slow the run severalfold.
     """
 
-    def __init__(self, module: nn.Module, preserved: Preserved) -> None:
+    def __init__(self, parts: Sequence[tuple[str, nn.Module]], preserved: Preserved) -> None:
         super().__init__()
         self.graph = CapturedGraph()
         self.activations: dict[str, Activation] = {}
         self.constants: dict[str, Any] = {}
-        self.written: tuple[Callable[..., Any], tuple[Any, ...]] | None = None
+        self.reflected = False
         self.frames: list[_Frame] = [_Frame("", 0)]
         self.hidden = 0
         self.closed = False
@@ -75,20 +77,24 @@ class Recorder(TorchFunctionMode):
         self._part_counts: dict[fx.Node, int] = {}
         self._named: dict[int, tuple[str, torch.Tensor]] = {}
         self._weights: set[str] = set()
-        self._index_names(module)
+        self._index_names(parts)
 
-    def _index_names(self, module: nn.Module) -> None:
-        for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+    def _index_names(self, parts: Sequence[tuple[str, nn.Module]]) -> None:
+        """Names of weights and buffers first, then of tensors that are plain attributes."""
+        plain_attributes: list[tuple[str, torch.Tensor]] = []
+        for path, part in parts:
+            prefix = f"{path}." if path else ""
+            for held in (part._parameters, part._buffers):
+                for name, tensor in held.items():
+                    if tensor is not None:
+                        self._named.setdefault(id(tensor), (prefix + name, tensor))
+                        self._weights.add(prefix + name)
+            if not isinstance(part, torch.jit.ScriptModule):
+                attributes = part.__dict__.items()
+                plain_attributes += [(prefix + n, v) for n, v in attributes if isinstance(v, torch.Tensor)]
+        for name, tensor in plain_attributes:
             self._named.setdefault(id(tensor), (name, tensor))
             self._weights.add(name)
-        for path, part in module.named_modules():
-            if isinstance(part, torch.jit.ScriptModule):
-                continue
-            for name, value in vars(part).items():
-                if isinstance(value, torch.Tensor):
-                    name = f"{path}.{name}" if path else name
-                    self._named.setdefault(id(value), (name, value))
-                    self._weights.add(name)
 
     @property
     def recording(self) -> bool:
@@ -107,7 +113,6 @@ class Recorder(TorchFunctionMode):
         kwargs = kwargs or {}
         if not self.recording or torch._C._functorch.peek_interpreter_stack() is not None:
             return func(*args, **kwargs)
-        written, self.written = self.written, None
         key = op_key(func)
         if key in _UNSEEN:
             return self._run(func, args, kwargs)
@@ -120,7 +125,7 @@ class Recorder(TorchFunctionMode):
         if in_place:
             self._preserved.before_write(args[0] if args else None)
             self._preserved.before_write(kwargs.get("out"))
-        call = self._call_of(func, key, written, args, kwargs)
+        call = self._call_of(func, key, sys._getframe(1), args, kwargs)
         result = self._run(func, args, kwargs)
         if key in _READ_OUT:
             return self._read_out(key, call, result)
@@ -151,14 +156,22 @@ class Recorder(TorchFunctionMode):
         self,
         func: Callable[..., Any],
         key: str,
-        written: tuple[Callable[..., Any], tuple[Any, ...]] | None,
+        caller: FrameType,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> tuple[str, Any, tuple[Any, ...], dict[str, Any]]:
         """The call as a node's opcode, target, args and kwargs."""
-        if written is not None:
-            return "call_function", written[0], self._each_of(written[1]), {}
-        nodes = self._each_of(args), self._nodes_of(kwargs)
+        nodes = self._each_of(args), self._nodes_of(kwargs) if kwargs else {}
+        if not kwargs:
+            if key in WRITTEN:
+                written, reverse = WRITTEN[key]
+                return "call_function", written, nodes[0][::-1] if reverse else nodes[0], {}
+            if self.reflected:
+                self.reflected = False
+                return "call_function", getattr(operator, key), nodes[0][::-1], {}
+            found = self._lookahead.operator(caller, key) if key in OPERATORS else None
+            if found is not None:
+                return "call_function", found, nodes[0], {}
         if key in ("__getitem__", "__setitem__"):
             return "call_function", getattr(operator, key.strip("_")), *nodes
         if key in _CONVERTERS:

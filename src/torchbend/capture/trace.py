@@ -12,11 +12,11 @@ import torch
 from torch import nn
 
 from torchbend.capture.graph import INPUT, Address, Capture
-from torchbend.capture.operators import seen_ranges, seen_scripts, written_operators
+from torchbend.capture.operators import unseen_seen
 from torchbend.capture.preserve import Preserved, random_state_kept
 from torchbend.capture.recorder import Recorder
 from torchbend.capture.sizes import traced_number
-from torchbend.capture.structure import assemble, bind_inputs, call_arguments, has_tensor
+from torchbend.capture.structure import assemble, bind_inputs, call_arguments, has_tensor, put, walk
 from torchbend.capture.unseen import fingerprint, new_objects_apart, tell_constants
 from torchbend.capture.watch import ModuleWatch
 from torchbend.errors import CaptureError
@@ -55,26 +55,31 @@ def capture(
         )
     bound = bind_inputs(module, method, args, kwargs)
     with _ONE_AT_A_TIME, random_state_kept(), torch.no_grad():
-        preserved = Preserved(module)
+        parts = list(module.named_modules())
+        preserved = Preserved([part for _, part in parts])
         try:
-            return _run(module, method, bound, preserved)
+            return _run(module, parts, method, bound, preserved)
         finally:
             preserved.restore()
 
 
 def _run(
-    module: nn.Module, method: str, bound: inspect.BoundArguments, preserved: Preserved
+    module: nn.Module,
+    parts: list[tuple[str, nn.Module]],
+    method: str,
+    bound: inspect.BoundArguments,
+    preserved: Preserved,
 ) -> tuple[Capture, Any]:
-    recorder = Recorder(module, preserved)
-    watch = ModuleWatch(module, method, recorder, preserved)
+    recorder = Recorder(parts, preserved)
+    watch = ModuleWatch(parts, method, recorder, preserved)
     captured = Capture(method, recorder.graph, recorder.activations, recorder.constants)
     captured.calls, captured.callees = watch.calls, watch.callees
+    _take_apart(bound, set(recorder._named))
     _placeholders(recorder, bound, captured)
     function = module if method == "forward" else getattr(module, method)
     try:
         with ExitStack() as seeing:
-            for look in (written_operators, seen_ranges, seen_scripts):
-                seeing.enter_context(look(recorder))
+            seeing.enter_context(unseen_seen(recorder))
             seeing.enter_context(watch.watching())
             seeing.enter_context(new_objects_apart())
             seeing.enter_context(recorder)
@@ -91,6 +96,16 @@ def _run(
             name: fingerprint(value) for name, value, _ in call_arguments(bound) if name in captured.inputs
         }
     return captured, result
+
+
+def _take_apart(bound: inspect.BoundArguments, known: set[int]) -> None:
+    """Let each tensor arrive once: ``attend(x, x)`` takes two arguments, which may differ at another call."""
+    for name, value in bound.arguments.items():
+        for path, tensor in walk(value):
+            if id(tensor) in known:
+                value = put(value, path, tensor.detach())
+            known.add(id(tensor))
+        bound.arguments[name] = value
 
 
 def _placeholders(recorder: Recorder, bound: inspect.BoundArguments, captured: Capture) -> None:

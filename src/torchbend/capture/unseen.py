@@ -27,14 +27,21 @@ logger = logging.getLogger("torchbend")
 
 @contextmanager
 def new_objects_apart() -> Iterator[None]:
-    """Within it, the garbage collector lists only objects that were made within it."""
-    frozen_before = gc.get_freeze_count()
+    """Within it, the garbage collector lists only objects that were made within it.
+
+    It does not collect meanwhile: a full collection would forget how many old objects there are, and soon
+    start another one over all of them.
+    """
+    frozen_before, enabled = gc.get_freeze_count(), gc.isenabled()
+    gc.disable()
     gc.freeze()
     try:
         yield
     finally:
         if not frozen_before:  # a program that froze its own objects keeps them frozen
             gc.unfreeze()
+        if enabled:
+            gc.enable()
 
 
 def made_since_the_capture_began(tensor: torch.Tensor) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import fx, nn
 from torch.jit import ScriptModule
 from torch.nn.modules import module as hooks
@@ -37,12 +38,14 @@ class ModuleWatch:
         callees: which modules were called by the code of each module, by path.
     """
 
-    def __init__(self, root: nn.Module, method: str, recorder: Recorder, preserved: Preserved) -> None:
+    def __init__(
+        self, parts: Sequence[tuple[str, nn.Module]], method: str, recorder: Recorder, preserved: Preserved
+    ) -> None:
         self.calls: dict[str, int] = {"": 1}  # the method itself is the first call of the root
         self.callees: dict[str, set[str]] = {}
         self._recorder, self._preserved = recorder, preserved
-        self._root, self._entered = root, method != "forward"
-        self._paths = {id(part): path for path, part in reversed(list(root.named_modules()))}
+        self._root, self._entered = parts[0][1], method != "forward"
+        self._paths = {id(part): path for path, part in reversed(parts)}
         self._stack: list[tuple[nn.Module, str, Any]] = []
         self._last: dict[int, Any] = {}
         self._thread = threading.get_ident()
@@ -74,7 +77,7 @@ class ModuleWatch:
         call = self.calls.get(path, 0)
         self.calls[path] = call + 1
         self.callees.setdefault(recorder.frames[-1].path, set()).add(path)
-        if recorder.hidden:
+        if recorder.hidden or torch._C._functorch.peek_interpreter_stack() is not None:  # inside vmap, grad
             self._stack.append((module, "hidden", None))
         elif is_leaf(module):
             nodes = recorder._each_of(tuple(args))
