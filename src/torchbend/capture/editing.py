@@ -79,7 +79,7 @@ def graph_from_activations(
         SiteNotFoundError: the graph has no node of a name.
     """
     given = _nodes(graph, activations)
-    needed = needed_nodes(graph, given)
+    needed = _needed_nodes(graph, given)
     made, known = CapturedGraph(), Known()
     for node in given:
         known[node] = made.placeholder(node.name)
@@ -91,7 +91,7 @@ def graph_from_activations(
     return made
 
 
-def needed_nodes(graph: fx.Graph, given: Iterable[fx.Node]) -> set[fx.Node]:
+def _needed_nodes(graph: fx.Graph, given: Iterable[fx.Node]) -> set[fx.Node]:
     """The nodes that the output needs, going back no further than the ``given`` ones.
 
     Nodes that only write into a value (nothing uses their result) count with what they write into.

@@ -9,7 +9,6 @@ import torch
 from torch import fx, nn
 from torch.fx.immutable_collections import immutable_dict, immutable_list
 
-from torchbend.capture.editing import needed_nodes
 from torchbend.capture.graph import Capture, CapturedGraph, FlowStep
 from torchbend.capture.sizes import plain
 from torchbend.capture.unseen import check_inputs
@@ -51,7 +50,7 @@ class Replay(fx.Interpreter):
         for name, value in parts.items():
             self._given.update(self._readers(name, value))
         self._inputs = dict(inputs)
-        self._wanted = needed_nodes(self.graph, self._given)
+        self._wanted = self._needed()
         return self._interpret(inputs)
 
     def run_all(self, inputs: Mapping[str, Any]) -> Any:
@@ -78,6 +77,39 @@ class Replay(fx.Interpreter):
                 next_step="start from an activation that the rest of the method uses",
             )
         return found
+
+    def _needed(self) -> set[fx.Node]:
+        """The nodes that the result and the flow steps need, going back no further than the given ones."""
+        needed: set[fx.Node] = set()
+        known = self._computable()
+        writers = [n for n in self.graph.nodes if n.op != "placeholder" and not n.users and n.op != "output"]
+        waiting = [n for n in self.graph.nodes if n.op == "output" or n.target is torch._C._set_grad_enabled]
+        for step in self.capture.graph.flow_steps:
+            read = _nodes_in(step.args)
+            if step.target is not None and all(n in known for n in read):
+                waiting.extend(read)
+        while waiting:
+            node = waiting.pop()
+            if node in needed:
+                continue
+            needed.add(node)
+            if node not in self._given:
+                waiting.extend(node.all_input_nodes)
+                waiting.extend(w for w in writers if node in w.all_input_nodes and w not in needed)
+        return needed
+
+    def _computable(self) -> set[fx.Node]:
+        """The nodes whose value follows from what was given: steps on these can be checked."""
+        known: set[fx.Node] = set()
+        for node in self.graph.nodes:
+            given = node in self._given or (node.op == "placeholder" and str(node.target) in self._inputs)
+            if given or (node.op != "placeholder" and all(n in known for n in node.all_input_nodes)):
+                known.add(node)
+        return known
+
+    def _interpret(self, inputs: Mapping[str, Any]) -> Any:
+        with torch.set_grad_enabled(torch.is_grad_enabled()):  # the program may switch it
+            return self._start(inputs)
 
     def _start(self, inputs: Mapping[str, Any]) -> Any:
         self.env = {}
