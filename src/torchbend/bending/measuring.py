@@ -45,7 +45,7 @@ class Meter(Collector):
 @contextmanager
 def state_kept(module: nn.Module) -> Iterator[None]:
     """Put buffers, attributes and the random state back afterwards: who looks changes nothing."""
-    before = Preserved(module)
+    before = Preserved(list(module.modules()))
     for buffer in module.buffers():
         before.before_write(buffer)
     with random_state_kept():
