@@ -58,18 +58,18 @@ def additive_bends() -> tuple[NamedBend, ...]:
     return (
         NamedBend(
             "missing teeth",
-            "Half of the partials have lost their frequency. What is left is hollow.",
-            BendingConfig((Mask(0.5, seed=5), "ratios$")),
+            "The second, fourth and seventh partial have lost their frequency. What is left is hollow.",
+            BendingConfig((Mask(0.5, seed=1), "ratios$")),
         ),
         NamedBend(
             "bent bells",
             "Noise on the ratios of the partials: they no longer meet, and the tones turn into bells.",
-            BendingConfig((Normal(0.12, seed=2), "ratios$")),
+            BendingConfig((Normal(0.3, seed=2), "ratios$")),
         ),
         NamedBend(
             "paper folds",
-            "Each sine is driven two and a half times too far and folded back: every partial gets partials.",
-            BendingConfig((Fold(0.6, 2.5), "sin$")),
+            "Each sine is driven over its edge and folded back: every partial gets partials.",
+            BendingConfig((Fold(0.8, 1.6), "sin$")),
         ),
         NamedBend(
             "upside down",

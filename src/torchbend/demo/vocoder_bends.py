@@ -17,7 +17,7 @@ from torchbend.module import BendedModule
 
 __all__ = ["SECONDS", "vocoder_bends", "vocoder_instrument"]
 
-SECONDS = 5.0
+SECONDS = 4.0
 """How much of each phrase is played."""
 
 _FRAME = 256
@@ -30,8 +30,8 @@ def vocoder_bends() -> tuple[NamedBend, ...]:
     return (
         NamedBend(
             "moth wings",
-            "Of the kernels that stretch time for the second time, 65 in 100 values are gone. Breath and "
-            "hiss shrink, what is left flutters.",
+            "Of the kernels that stretch time for the second time, 65 in 100 values are gone. A haze rises, "
+            "and the tones flutter in it.",
             BendingConfig((Mask(0.35, seed=1), r"generator\.ups\.1\.weight$")),
         ),
         NamedBend(
@@ -42,9 +42,9 @@ def vocoder_bends() -> tuple[NamedBend, ...]:
         ),
         NamedBend(
             "folded brass",
-            "The last activation before the output is driven three times too far and folded back at "
-            "0.06: soft tones grow a metallic edge.",
-            BendingConfig((Fold(0.06, 3.0), r"generator_conv_post$")),
+            "The last activation before the output is driven half as far again and folded back at 0.08: what "
+            "was soft grows a metallic edge, and nothing is loud any more.",
+            BendingConfig((Fold(0.08, 1.5), r"generator_conv_post$")),
         ),
         NamedBend(
             "crossed wires",

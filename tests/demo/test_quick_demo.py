@@ -1,0 +1,112 @@
+"""The quick demonstration makes sounds, recipes and a page; its recipes give its sounds again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+import torchbend as tb
+from torchbend.audio import read_audio
+from torchbend.cli.main import app
+from torchbend.demo import Demo, additive, open_demo
+from torchbend.demo.additive import additive_instrument
+from torchbend.demo.instrument import NamedBend, Sweep
+from torchbend.demo.render import difference_db, levelled, play
+from torchbend.errors import TorchbendError
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Demo, Path, list[str]]]:
+    out = tmp_path_factory.mktemp("demo") / "out"
+    demo = open_demo(quick=True)
+    yield demo, out, list(demo.run(out))
+
+
+def test_it_makes_what_it_says(made: tuple[Demo, Path, list[str]]) -> None:
+    demo, out, lines = made
+    assert len(list(out.glob("*.wav"))) == demo.step_count == 12
+    assert len(list((out / "recipes").glob("*.json"))) == 5
+    told = {line.split()[1] for line in lines}
+    assert told == {str(path) for path in out.rglob("*") if path.is_file()}
+
+
+def test_its_sounds_are_sane_and_differ_clearly(made: tuple[Demo, Path, list[str]]) -> None:
+    demo, out, _ = made
+    loudness = {}
+    for path in out.glob("*.wav"):
+        sound, rate = read_audio(path)
+        assert rate == 22050 and sound.isfinite().all()
+        assert 0.05 < float(sound.abs().max()) < 0.99
+        loudness[path.name] = 20 * float(sound.square().mean().sqrt().log10())
+    for phrase in ("low", "high"):
+        levels = [level for name, level in loudness.items() if name.startswith(phrase)]
+        assert max(levels) - min(levels) < 3
+    assert all(take.distance > 3 for take in demo.takes)
+    for phrase in ("low", "high"):
+        bent = [take.after for take in demo.takes if take.phrase == phrase]
+        pairs = [(a, b) for k, a in enumerate(bent) for b in bent[k + 1 :]]
+        assert all(difference_db(a, b, 22050) > 3 for a, b in pairs)
+
+
+def test_a_recipe_gives_its_sound_again(made: tuple[Demo, Path, list[str]]) -> None:
+    _, out, _ = made
+    instrument = additive_instrument()
+    bended = tb.BendedModule(additive())
+    bended.trace(instrument.phrases["low"])
+    for name in ("missing-teeth", "bent-bells", "paper-folds", "upside-down"):
+        bended.bend(tb.BendingConfig.load(out / "recipes" / f"{name}.json", bended))
+        plain = levelled(play(instrument, instrument.phrases["low"])) * 0.5
+        again = levelled(bended(instrument.phrases["low"]).reshape(-1), plain)
+        assert torch.allclose(again, read_audio(out / f"low-{name}.wav")[0][0], atol=2**-15)
+        bended.reset()
+
+
+def test_the_page_holds_everything_and_asks_for_nothing(made: tuple[Demo, Path, list[str]]) -> None:
+    demo, out, _ = made
+    text = (out / "index.html").read_text(encoding="utf-8")
+    assert text.count("<audio") == 20 and text.count("data:image/png") == 20
+    for bend in demo.instrument.bends:
+        assert bend.name in text and bend.note in text
+    for name in (*demo.instrument.bended.weight_names, *demo.instrument.bended.activation_names()):
+        assert name in text
+    addresses = set(re.findall(r"https?://[^\"' ]*", text)) - {"http://www.w3.org/2000/svg"}
+    assert not addresses
+
+
+def test_the_model_is_as_it_was_after_it(made: tuple[Demo, Path, list[str]]) -> None:
+    bended = made[0].instrument.bended
+    assert bended.bended_keys() == []
+    pairs = zip(bended.module.parameters(), additive().parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_a_control_that_stands_still_is_no_sweep() -> None:
+    instrument = additive_instrument()
+    phrase = instrument.phrases["low"]
+    rust = tb.BendingParameter("rust", 0.0, range=[0.0, 1.0])
+    recipe = tb.BendingConfig((tb.Blend(tb.Quantize(levels=3), rust), "sin$"))
+    still = play(instrument, phrase, NamedBend("still", "", recipe, Sweep("rust", lambda position: 0.0, "")))
+    assert torch.allclose(still, play(instrument, phrase), atol=1e-6)
+    full = play(instrument, phrase, NamedBend("full", "", recipe, Sweep("rust", lambda position: 1.0, "")))
+    rust.set_value(1.0)
+    assert torch.allclose(full, play(instrument, phrase, NamedBend("on", "", recipe)), atol=1e-6)
+
+
+def test_the_command_prints_tables_and_where_to_look(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["demo", "--quick", "--out", str(tmp_path / "d")])
+    assert result.exit_code == 0, result.output
+    assert "ratios" in result.stdout and "call_function" in result.stdout
+    assert f"Open {tmp_path / 'd' / 'index.html'}" in result.stdout
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = CliRunner().invoke(app, ["demo", "--quick", "--out", str(tmp_path / "file" / "d")])
+    assert result.exit_code == 1 and "torchbend: " in result.stderr
+    with pytest.raises(TorchbendError):
+        list(open_demo(quick=True).run(tmp_path / "file"))
