@@ -35,7 +35,9 @@ _STYLE = (
 class TextWriter(Protocol):
     """Anything with the ``write`` of a text file."""
 
-    def write(self, text: str, /) -> object: ...
+    def write(self, text: str, /) -> object:
+        """Take a piece of text."""
+        ...
 
 
 @dataclass(frozen=True)

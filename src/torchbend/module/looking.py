@@ -197,5 +197,5 @@ class Looking(Core):
         return module_tree_html(self.module, bent=marks, activations=rows)
 
     def __dir__(self) -> list[str]:
-        own: list[Any] = list(super().__dir__())
+        own: list[Any] = list(super().__dir__())  # type: ignore[no-untyped-call]
         return sorted({*own, *dir(self.module)})
