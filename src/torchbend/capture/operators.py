@@ -21,7 +21,7 @@ from torchbend.capture.sizes import TracedInt, plain
 if TYPE_CHECKING:
     from torchbend.capture.recorder import Recorder
 
-__all__ = ["op_key", "is_in_place", "WRITTEN", "OPERATORS", "unseen_seen"]
+__all__ = ["op_key", "is_in_place", "WRITTEN", "OPERATORS", "WRAPPED", "unseen_seen"]
 
 _BINARY = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift".split()
 
@@ -55,6 +55,12 @@ OPERATORS = frozenset(
     " gt lt ge le eq ne __eq__ __ne__ __and__ __or__ __xor__ __lshift__ __rshift__ __iand__ __ior__ __ixor__"
     " __ilshift__ __irshift__ logical_and logical_or abs".split()
 )
+
+# What goes through a Python function of torch's own, called by the operator alone but named like the method.
+WRAPPED: dict[Any, Callable[..., Any]] = {
+    torch.Tensor.__pow__: operator.pow,
+    torch.Tensor.__ipow__: operator.ipow,
+}
 
 
 def op_key(func: Callable[..., Any]) -> str:

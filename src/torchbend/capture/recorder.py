@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 from torchbend.capture import sizes
 from torchbend.capture.graph import Activation, Address, CapturedGraph, FlowStep
 from torchbend.capture.lookahead import Lookahead, model_frame, source_line
-from torchbend.capture.operators import OPERATORS, WRITTEN, is_in_place, op_key
+from torchbend.capture.operators import OPERATORS, WRAPPED, WRITTEN, is_in_place, op_key
 from torchbend.capture.preserve import Preserved
 from torchbend.capture.sizes import TracedFloat, TracedInt, plain
 from torchbend.capture.structure import walk
@@ -169,7 +169,7 @@ class Recorder(TorchFunctionMode):
             if self.reflected:
                 self.reflected = False
                 return "call_function", getattr(operator, key), nodes[0][::-1], {}
-            found = self._lookahead.operator(caller, key) if key in OPERATORS else None
+            found = WRAPPED.get(func) or self._lookahead.operator(caller, key) if key in OPERATORS else None
             if found is not None:
                 return "call_function", found, nodes[0], {}
         if key in ("__getitem__", "__setitem__"):
