@@ -21,7 +21,7 @@ from torchbend.capture.sizes import TracedInt, plain
 if TYPE_CHECKING:
     from torchbend.capture.recorder import Recorder
 
-__all__ = ["op_key", "is_in_place", "WRITTEN", "OPERATORS", "WRAPPED", "unseen_seen"]
+__all__ = ["op_key", "is_in_place", "WRITTEN", "OPERATORS", "WRAPPED", "unseen_seen", "hidden_from_outer"]
 
 _BINARY = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift".split()
 
@@ -163,3 +163,16 @@ def unseen_seen(recorder: Recorder) -> Iterator[None]:
             torch._C.ScriptFunction.__call__ = _scripted_call  # type: ignore[method-assign]
             for name in _REFLECTED:
                 delattr(torch.Tensor, name)
+
+
+@contextmanager
+def hidden_from_outer() -> Iterator[None]:
+    """While active, a capture in whose program this one is made records nothing."""
+    outer = _NOW.here()
+    if outer is not None:
+        outer.hidden += 1
+    try:
+        yield
+    finally:
+        if outer is not None:
+            outer.hidden -= 1

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from torchbend.capture.graph import INPUT, Address, Capture
-from torchbend.capture.operators import unseen_seen
+from torchbend.capture.operators import hidden_from_outer, unseen_seen
 from torchbend.capture.preserve import Preserved, random_state_kept
 from torchbend.capture.recorder import Recorder
 from torchbend.capture.sizes import traced_number
@@ -54,7 +54,7 @@ def capture(
             next_step="call trace('name', ...) with one of the module's methods",
         )
     bound = bind_inputs(module, method, args, kwargs)
-    with _ONE_AT_A_TIME, random_state_kept(), torch.no_grad():
+    with _ONE_AT_A_TIME, hidden_from_outer(), random_state_kept(), torch.no_grad():
         parts = list(module.named_modules())
         preserved = Preserved([part for _, part in parts])
         try:
