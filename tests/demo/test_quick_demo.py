@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from torchbend.demo import Demo, additive, open_demo
 from torchbend.demo.additive import additive_instrument
 from torchbend.demo.instrument import NamedBend, Sweep
 from torchbend.demo.render import difference_db, levelled, play
+from torchbend.demo.report import _command, _program
 from torchbend.errors import TorchbendError
 
 
@@ -78,9 +80,28 @@ def test_the_page_holds_everything_and_asks_for_nothing(made: tuple[Demo, Path, 
     assert not addresses
 
 
+def test_what_the_page_tells_to_do_works(
+    made: tuple[Demo, Path, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demo, out, _ = made
+    monkeypatch.chdir(out)
+    plain = read_audio("low-original.wav")[0][0]
+    wanted = read_audio("low-missing-teeth.wav")[0][0]
+    names: dict[str, Any] = {}
+    exec(_program(demo.instrument), names)  # noqa: S102
+    assert torch.allclose(levelled(names["out"].reshape(-1), plain), wanted, atol=1e-4)
+    for line in _command(demo.instrument).replace("\\\n", "").splitlines():
+        result = CliRunner().invoke(app, line.split()[1:])
+        assert result.exit_code == 0, result.output
+    assert torch.allclose(levelled(read_audio("bent.wav")[0][0], plain), wanted, atol=1e-3)
+    (out / "bent.wav").unlink()
+
+
 def test_the_model_is_as_it_was_after_it(made: tuple[Demo, Path, list[str]]) -> None:
     bended = made[0].instrument.bended
     assert bended.bended_keys() == []
+    (control,) = made[0].instrument.bends[-1].recipe.callbacks[0].controls()
+    assert control.value == 0
     pairs = zip(bended.module.parameters(), additive().parameters(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
 

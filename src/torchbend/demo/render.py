@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor
 
@@ -9,7 +12,7 @@ from torchbend.demo.instrument import Instrument, NamedBend, Sweep
 from torchbend.errors import NonFiniteError
 from torchbend.plots import log_mel
 
-__all__ = ["difference_db", "levelled", "play"]
+__all__ = ["difference_db", "levelled", "play", "put_back"]
 
 _BLOCK, _FADE = 8192, 2048
 """Samples in which a control stands still, and over which neighbouring blocks are blended on either side."""
@@ -35,14 +38,29 @@ def play(instrument: Instrument, phrase: Tensor, bend: NamedBend | None = None) 
         if bend is None:
             sound = _sound(instrument, phrase)
         else:
-            with instrument.bended.bend(bend.recipe):
-                sweep = bend.sweep
-                sound = _swept(instrument, phrase, sweep) if sweep else _sound(instrument, phrase)
+            with instrument.bended.bend(bend.recipe), put_back(bend):
+                sound = (
+                    _sound(instrument, phrase)
+                    if bend.sweep is None
+                    else _swept(instrument, phrase, bend.sweep)
+                )
     if not bool(sound.isfinite().all()):
         raise NonFiniteError(
             "the bent model gave NaN or infinity", site=bend.name if bend else instrument.title
         )
     return sound
+
+
+@contextmanager
+def put_back(bend: NamedBend) -> Iterator[None]:
+    """Afterwards the controls of a bend stand where they stood before."""
+    controls = [control for callback in bend.recipe.callbacks for control in callback.controls()]
+    values = [control.value for control in controls]
+    try:
+        yield
+    finally:
+        for control, value in zip(controls, values, strict=True):
+            control.set_value(value)
 
 
 def _sound(instrument: Instrument, phrase: Tensor) -> Tensor:

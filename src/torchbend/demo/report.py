@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from torchbend.demo.instrument import Instrument, NamedBend
+from torchbend.demo.render import put_back
 from torchbend.display import Table, weight_statistics, weights_table
 from torchbend.plots import AudioComparison, Heading, Paragraph, Preformatted, Section, TableHtml, page
 
-__all__ = ["Take", "bent_sites_table", "demo_page"]
+__all__ = ["Take", "bent_sites_table", "demo_page", "input_path"]
 
 _MOST_SITES = 12
 _LOOK = 8192
@@ -51,8 +52,11 @@ def demo_page(instrument: Instrument, takes: Sequence[Take]) -> str:
     for number, bend in enumerate(instrument.bends, start=1):
         sections += _bend_sections(instrument, number, bend, [take for take in takes if take.bend is bend])
     sections += [Heading("The model"), *_model_sections(instrument)]
-    sections += [Heading("Do it yourself"), Preformatted(_program(instrument), "In Python.")]
-    sections.append(Preformatted(_command(instrument), "On the command line."))
+    sections += [
+        Heading("Do it yourself"),
+        Preformatted(_program(instrument), "In Python, in the folder of this page."),
+    ]
+    sections.append(Preformatted(_command(instrument), "On the command line, likewise."))
     return page(
         f"{instrument.title}, bent in {len(instrument.bends)} ways",
         sections,
@@ -89,6 +93,8 @@ def _bend_sections(
 def bent_sites_table(instrument: Instrument, bend: NamedBend) -> Table:
     """Mean, deviation and largest value of each bent site, before and after; at most 12 sites.
 
+    The last column compares the change with the site's own values (root mean square of both).
+
     A control that moves stands in the middle of its way.
 
     Args:
@@ -97,7 +103,7 @@ def bent_sites_table(instrument: Instrument, bend: NamedBend) -> Table:
     """
     bended = instrument.bended
     rows: list[list[object]] = []
-    with bended.bend(bend.recipe), torch.no_grad():
+    with bended.bend(bend.recipe), put_back(bend), torch.no_grad():
         if bend.sweep is not None:
             bended.update(bend.sweep.control, bend.sweep.curve(0.5))
         for name, after in bended.bended_weights().items():
@@ -110,7 +116,7 @@ def bent_sites_table(instrument: Instrument, bend: NamedBend) -> Table:
                 *patterns, _args=(phrase,), _values="both"
             ).items():
                 rows.append(_row("activation", name, before, after))
-    columns = ("site", "name", "shape", "mean", "mean after", "stddev", "stddev after", "peak", "peak after")
+    columns = ("site", "name", "shape", "mean", "after", "stddev", "after", "peak", "after", "changed by")
     return Table(columns, rows[:_MOST_SITES])
 
 
@@ -118,7 +124,9 @@ def _row(kind: str, name: str, before: Tensor, after: Tensor) -> list[object]:
     old, new = weight_statistics(before), weight_statistics(after)
     peaks = [max(abs(s.min), abs(s.max)) for s in (old, new)]
     shape = " × ".join(map(str, before.shape))
-    return [kind, name, shape, old.mean, new.mean, old.stddev, new.stddev, *peaks]
+    share = float((after - before).norm() / before.norm())
+    numbers = [old.mean, new.mean, old.stddev, new.stddev, *peaks]
+    return [kind, name, shape, *(float(f"{number:.3g}") for number in numbers), f"{share:.0%}"]
 
 
 def _model_sections(instrument: Instrument) -> list[Section]:
@@ -146,30 +154,30 @@ def _raw(pattern: str) -> str:
 
 def _program(instrument: Instrument) -> str:
     module, _, factory = instrument.factory.partition(":")
-    slug = instrument.bends[0].slug
-    return (
-        "import torchbend as tb\n"
-        f"from {module} import {factory}\n\n"
-        f"bended = tb.BendedModule({factory}())\n"
-        f"bended.trace({next(iter(_inputs(instrument)))})\n"
-        f'bended.bend(tb.BendingConfig.load("recipes/{slug}.json"))\n'
-        f"out = bended({next(iter(_inputs(instrument)))})"
+    path = input_path(instrument, next(iter(instrument.phrases)))
+    reading = (
+        f'x = tb.audio.read_audio("{path}")[0][None]'
+        if instrument.input_files
+        else f'x = tb.weights_file.load_weights("{path}")["score"]'
     )
-
-
-def _inputs(instrument: Instrument) -> list[str]:
-    return ["sound"] if instrument.input_files else ["score"]
+    return (
+        f"import torchbend as tb\nfrom {module} import {factory}\n\n{reading}\n"
+        f"bended = tb.BendedModule({factory}())\nbended.trace(x)\n"
+        f'bended.bend(tb.BendingConfig.load("recipes/{instrument.bends[0].slug}.json", bended))\n'
+        "out = bended(x)"
+    )
 
 
 def _command(instrument: Instrument) -> str:
-    slug = instrument.bends[0].slug
-    what = (
-        "--input your-sound.wav --sample-rate 22050 --mono"
-        if instrument.input_files
-        else "--input score.safetensors --sample-rate 22050"
-    )
+    path = input_path(instrument, next(iter(instrument.phrases)))
+    what = f"{instrument.factory} --input {path}"
     return (
-        f"torchbend inspect {instrument.factory} {what}\n"
-        f"torchbend bend {instrument.factory} {what} \\\n"
-        f"    --recipe recipes/{slug}.json --out bent.wav"
+        f"torchbend inspect {what}\n"
+        f"torchbend bend {what} --recipe recipes/{instrument.bends[0].slug}.json \\\n"
+        f"    --out bent.wav --sample-rate {instrument.sample_rate}"
     )
+
+
+def input_path(instrument: Instrument, phrase: str) -> str:
+    """Where the input of a phrase is written, seen from the folder of the page."""
+    return f"inputs/{phrase}.{'wav' if instrument.input_files else 'safetensors'}"

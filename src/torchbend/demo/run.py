@@ -12,7 +12,7 @@ from torchbend.audio import write_audio
 from torchbend.demo.additive import additive_instrument
 from torchbend.demo.instrument import Instrument, NamedBend
 from torchbend.demo.render import difference_db, levelled, play
-from torchbend.demo.report import Take, demo_page
+from torchbend.demo.report import Take, demo_page, input_path
 from torchbend.demo.vocoder_bends import vocoder_instrument
 from torchbend.display import write_text
 from torchbend.errors import TorchbendError
@@ -77,8 +77,7 @@ class Demo:
         for bend in self.instrument.bends:
             yield f"recipe  {bend.recipe.save(_folder(out / 'recipes') / f'{bend.slug}.json')}"
         for name, phrase in self.instrument.phrases.items():
-            if self.instrument.input_files:
-                self._write(out / "inputs" / f"{name}.wav", phrase.reshape(-1))
+            yield f"input   {self._write_input(out / input_path(self.instrument, name), phrase)}"
             tell(f"{name}, as it is")
             plain = levelled(play(self.instrument, phrase)) * _HEADROOM
             path = self._write(out / f"{name}-original.wav", plain)
@@ -99,6 +98,15 @@ class Demo:
         distance = difference_db(plain, sound, self.instrument.sample_rate)
         self.takes.append(Take(name, bend, plain, sound, distance, path))
         return f"sound   {path}  ({distance:.1f} dB from the original)"
+
+    def _write_input(self, path: Path, phrase: Tensor) -> Path:
+        if self.instrument.input_files:
+            return self._write(path, phrase.reshape(-1))
+        from safetensors.torch import save_file
+
+        _folder(path.parent)
+        save_file({"score": phrase.contiguous()}, path)
+        return path
 
     def _write(self, path: Path, sound: Tensor) -> Path:
         write_audio(path, sound, self.instrument.sample_rate)
