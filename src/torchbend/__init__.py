@@ -52,13 +52,16 @@ if TYPE_CHECKING:
         set_output,
     )
     from torchbend.errors import TorchbendError
-    from torchbend.module import BendedModule
+    from torchbend.hacks import import_hacks_from_file
+    from torchbend.interfaces import Interface
+    from torchbend.module import BendedModule, BendedWrapper
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Affine",
     "BendedModule",
+    "BendedWrapper",
     "BendingCallback",
     "BendingConfig",
     "BendingParamType",
@@ -72,6 +75,7 @@ __all__ = [
     "Fold",
     "Freeze",
     "Gate",
+    "Interface",
     "InterpolateActivation",
     "InterpolationFromCapture",
     "Lambda",
@@ -95,6 +99,7 @@ __all__ = [
     "debug",
     "errors",
     "get_output",
+    "import_hacks_from_file",
     "log_error",
     "log_warning",
     "set_output",
@@ -115,7 +120,9 @@ _HOMES = {
         "compare_outs compare_state_dict_tensors debug get_output log_error log_warning set_output"
     ),
     "torchbend.errors": "TorchbendError",
-    "torchbend.module": "BendedModule",
+    "torchbend.hacks": "import_hacks_from_file",
+    "torchbend.interfaces": "Interface",
+    "torchbend.module": "BendedModule BendedWrapper",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

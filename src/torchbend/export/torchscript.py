@@ -150,7 +150,7 @@ def _traced(
 @contextmanager
 def _restored(engine: Engine) -> Iterator[None]:
     """The module, the random state and the engine as before, whatever the methods wrote."""
-    preserved = Preserved(engine.module)
+    preserved = Preserved(list(engine.module.modules()))
     for place in Places(engine.module).buffers.values():
         preserved.before_write(place.read())
     try:

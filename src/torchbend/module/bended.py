@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from torchbend.bending.recipe import BendingConfig
+from torchbend.module.baking import baked
 from torchbend.module.bending import DEFAULT, Bending
 from torchbend.module.looking import Looking
 from torchbend.module.selecting import Selecting
@@ -70,7 +71,7 @@ class BendedModule(Selecting, Tracing, Bending, Versions, Looking):
             value = getattr(module, name)
         except AttributeError:
             raise AttributeError(
-                f"neither {type(self).__name__} nor the wrapped {type(module).__name__} has an attribute {name!r}"
+                f"neither {type(self).__name__} nor the wrapped {type(module).__name__} has {name!r}"
             ) from None
         return reach(self._engine, module, name, value)
 
@@ -98,7 +99,7 @@ class BendedModule(Selecting, Tracing, Bending, Versions, Looking):
                 return self
             with self._engine.lock:
                 moved = module if self.__dict__.get("_move_in_place") else copy.deepcopy(module)
-                moved._apply(fn)
+                moved._apply(fn)  # type: ignore[no-untyped-call]
                 self._modules["module"] = moved
                 self._engine.module = moved
                 self._versions = {
@@ -106,6 +107,19 @@ class BendedModule(Selecting, Tracing, Bending, Versions, Looking):
                 }
                 self._activate(self._version, self._mix)
         return self
+
+    def bend_module(self, fn: str = "forward", version: str | None = None) -> nn.Module:
+        """An independent copy of the wrapped module with the bent weights; activations are not bent in it.
+
+        Args:
+            fn: the copy serves every method; named for older code.
+            version: of this version's weights; by default of the active one.
+
+        Raises:
+            VersionError: there is no version of that name.
+        """
+        with self._engine.lock, self._during(version):
+            return baked(self.module, self._engine.bent_tensors())
 
     def script(
         self,

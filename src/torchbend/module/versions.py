@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -37,7 +37,7 @@ class Versions(Core):
     """
 
     _versions: dict[str, dict[str, Tensor]]
-    _version: str
+    _version: str  # type: ignore[assignment]  # nn.Module has a class attribute of this name, of its state's format
     _mix: dict[str, float] | None
 
     @property
@@ -154,7 +154,7 @@ class Versions(Core):
                 raise VersionError(
                     "the module's own weights are not written over",
                     wanted="the name of a version",
-                    next_step="write('name') makes a version; write(into_module=True) changes the module for good",
+                    next_step="write('name') makes a version; write(into_module=True) changes the module",
                 )
             replace = force or version is None
             if name in self._versions and not replace:
@@ -307,13 +307,14 @@ class Versions(Core):
 
     def bended_state_dict(self, version: str | None = None) -> dict[str, Tensor]:
         """The state dict with all bends of weights applied."""
-        with (
-            self._engine.lock,
-            self.set_version(version) if version is not None else self._undone(self._version, self._mix),
-        ):
+        with self._engine.lock, self._during(version):
             bent = self._engine.bent_tensors()
         own = self.module.state_dict()
         return {**own, **{n: t for n, t in bent.items() if n in own}}
+
+    def _during(self, version: str | None) -> Any:
+        """A context in which a version is the active one; None: the one that is."""
+        return nullcontext() if version is None else self.set_version(version)
 
     def _stated(self) -> set[str]:
         return set(self.module.state_dict())

@@ -1,0 +1,5 @@
+"""Known models behind their own verbs."""
+
+from torchbend.interfaces.base import Interface
+
+__all__ = ["Interface"]
