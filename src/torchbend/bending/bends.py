@@ -83,7 +83,7 @@ def apply_callback(callback: BendingCallback, x: Tensor, site: SiteState, call: 
     """
     shape = x.shape
     try:
-        bent = callback.apply(x.clone() if callback.writes_in_place else x, site, call.extra)
+        bent: Tensor = callback.apply(x.clone() if callback.writes_in_place else x, site, call.extra)
     except (TorchbendError, torch.OutOfMemoryError):
         raise
     except (RuntimeError, TypeError, ValueError, IndexError, KeyError, AttributeError) as error:

@@ -40,6 +40,11 @@ class Collector:
         self._found: dict[tuple[str, str], Tensor] = {}
         self._missing = len(activations) * len(self._kinds)
 
+    def restart(self) -> None:
+        """Forget what was found: another run begins."""
+        self._found = {}
+        self._missing = len(self._activations) * len(self._kinds)
+
     def actions(self) -> list[tuple[str, Address, Action]]:
         """The actions that do the collecting."""
         made = []

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from torchbend.bending.bends import AppliedBend, CallState, apply_callback
 from torchbend.bending.callback import BendingCallback
+from torchbend.bending.collect import Collector
 from torchbend.bending.live import LiveSession
 from torchbend.bending.parameter import BendingParameter, frozen
 from torchbend.bending.places import Places
@@ -40,6 +41,7 @@ class Engine:
         captures: the traced methods by name.
         bases: by name, what gives the weight of the active version (see `versions`).
         guard: ``"warn"`` or ``"raise"``: what happens when a callback makes NaN or infinity.
+        memo: what was worked out for the present bends and traces; forgotten with each change.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -48,12 +50,13 @@ class Engine:
         self.captures: dict[str, Capture] = {}
         self.bases: dict[str, Callable[[Tensor], Tensor]] = {}
         self.guard = "warn"
+        self.memo: dict[Hashable, Any] = {}
         self.lock = threading.RLock()
         self._running = False
         self._structure = 0
         self._compiled = False
         self._weights = BentWeights([])
-        self._plan: LivePlan | None = None
+        self._session: LiveSession | None = None
         self._controls: list[BendingParameter] = []
         self._family: list[BendingCallback] = []
         self._revision = 0
@@ -66,6 +69,7 @@ class Engine:
         """Bends, traces or versions changed: the next call arranges everything anew."""
         self._structure += 1
         self._compiled = False
+        self.memo.clear()
 
     def compile(self) -> None:
         """Arrange bends by the places where they apply."""
@@ -79,7 +83,8 @@ class Engine:
         places = Places(self.module) if self.bases or any(b.weights for b in self.bends) else None
         self._weights = BentWeights([] if places is None else self._bent_weights(places))
         actions = self.actions()
-        self._plan = LivePlan(self.module, self.captures, actions) if actions else None
+        plan = LivePlan(self.module, self.captures, actions) if actions else None
+        self._session = None if plan is None else LiveSession(self.module, plan)
         self._compiled = True
 
     def _all_controls(self) -> list[BendingParameter]:
@@ -154,7 +159,7 @@ class Engine:
             if self._running:
                 return function(*args, **kwargs)
             self.compile()
-            return self._run(method, function, args, kwargs, self._plan)
+            return self._run(method, function, args, kwargs, self._session)
 
     def call_with(
         self,
@@ -162,13 +167,17 @@ class Engine:
         function: Callable[..., Any],
         args: Sequence[Any],
         kwargs: dict[str, Any],
-        more: Sequence[Wanted],
+        collector: Collector,
     ) -> Any:
-        """Like `call`, with further actions."""
+        """Like `call`, with a collector's actions beside the bends; it is arranged once per change."""
         with self.lock:
             self.compile()
-            plan = LivePlan(self.module, self.captures, [*self.actions(), *more])
-            return self._run(method, function, args, kwargs, plan)
+            session = self.memo.get(collector)
+            if session is None:
+                actions = [*self.actions(), *collector.actions()]
+                session = LiveSession(self.module, LivePlan(self.module, self.captures, actions))
+                self.memo[collector] = session
+            return self._run(method, function, args, kwargs, session)
 
     def _run(
         self,
@@ -176,46 +185,33 @@ class Engine:
         function: Callable[..., Any],
         args: Sequence[Any],
         kwargs: dict[str, Any],
-        plan: LivePlan | None,
+        session: LiveSession | None,
     ) -> Any:
         extra: dict[str, Any] = {}
         if self._extra_names:
             extra = {k: v for k, v in kwargs.items() if k in self._extra_names}
             kwargs = {k: v for k, v in kwargs.items() if k not in self._extra_names}
-        with self.in_force(extra):
-            if plan is None:
+        with _InForce(self, extra):
+            if session is None:
                 return function(*args, **kwargs)
-            with LiveSession(self.module, plan).watching(method):
+            try:
+                session.enter(method)
                 # the session has put its own function in the place of a traced method: call that one
                 if getattr(function, "__self__", None) is self.module:
                     function = getattr(self.module, method)
                 return function(*args, **kwargs)
+            finally:
+                session.leave()
 
-    @contextmanager
-    def in_force(self, extra: Mapping[str, Any]) -> Iterator[None]:
+    def in_force(self, extra: Mapping[str, Any]) -> AbstractContextManager[None]:
         """Within it, the bent weights are in place and controls keep their values.
 
         Args:
             extra: inputs for callbacks, by name.
         """
-        call, controls = self._call, self._controls
-        with self.lock, frozen({c: c.state for c in controls}) if controls else nullcontext():
-            call.revision = (self._structure, self._revision, *(c.state[0] for c in controls))
-            call.guard, call.extra = self.guard, extra
-            call.reshaped.clear()
-            self._running = True
-            try:
-                self._weights.install()
-                yield
-            except (RuntimeError, ValueError, IndexError) as error:
-                if call.reshaped and not isinstance(error, TorchbendError):
-                    raise self._reshaped(error) from error
-                raise
-            finally:
-                self._weights.remove()
-                self._running = False
+        return _InForce(self, extra)
 
-    def _reshaped(self, error: Exception) -> ShapeError:
+    def _reshaped(self, error: BaseException) -> ShapeError:
         site, callback, before, after = self._call.reshaped[-1]
         return ShapeError(
             f"after {callback} changed a shape, the model failed: {error}",
@@ -263,3 +259,49 @@ class Engine:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["module"])  # type: ignore[misc]
         self.__dict__.update(state)
+
+
+class _InForce:
+    """A call's frame: controls keep their values, bent weights are in place, and leave again."""
+
+    __slots__ = ("_engine", "_extra", "_frozen")
+
+    def __init__(self, engine: Engine, extra: Mapping[str, Any]) -> None:
+        self._engine, self._extra = engine, extra
+        self._frozen: AbstractContextManager[None] | None = None
+
+    def __enter__(self) -> None:
+        engine, controls = self._engine, self._engine._controls
+        engine.lock.acquire()
+        try:
+            states = {c: c.state for c in controls}
+            if controls:
+                self._frozen = frozen(states)
+                self._frozen.__enter__()
+            call = engine._call
+            call.revision = (engine._structure, engine._revision, *(state[0] for state in states.values()))
+            call.guard, call.extra = engine.guard, self._extra
+            call.reshaped.clear()
+            engine._running = True
+            engine._weights.install(call.revision)
+        except BaseException:
+            self._leave()
+            raise
+
+    def _leave(self) -> None:
+        engine = self._engine
+        try:
+            engine._weights.remove()
+        finally:
+            engine._running = False
+            if self._frozen is not None:
+                self._frozen.__exit__(None, None, None)
+            engine.lock.release()
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._leave()
+        reshaped = self._engine._call.reshaped
+        if not reshaped or isinstance(error, TorchbendError):
+            return
+        if isinstance(error, (RuntimeError, ValueError, IndexError)):
+            raise self._engine._reshaped(error) from error

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -42,7 +41,7 @@ class _Run:
 
     Args:
         plan: its actions.
-        loose: the method itself was never traced; any call of a module then counts as the traced ones in turn.
+        loose: the method itself was never traced; a call of a module then counts as the traced ones in turn.
     """
 
     def __init__(self, method: str, plan: MethodPlan, loose: bool = False) -> None:
@@ -83,7 +82,7 @@ class _OperationMode(TorchFunctionMode):
 
 
 class LiveSession:
-    """One call of a bent model, with actions on its activations.
+    """Calls of a bent model, with actions on its activations; entered and left for each call.
 
     Args:
         module: the wrapped module.
@@ -92,50 +91,70 @@ class LiveSession:
 
     def __init__(self, module: nn.Module, plan: LivePlan) -> None:
         self._module, self._plan = module, plan
+        self._key: Any = ("torchbend", id(self))  # of the hooks in modules' dicts; torch's own are integers
         self._runs: list[_Run] = []
-        self._thread = threading.get_ident()
+        self._thread = 0
         self._mode = _OperationMode(self)
         self._mode_on = False
+        self._depth = 0
         self.seeing = False
+        self._sees_operations = any(p.ops for p in plan.methods.values())
         self._stack: list[tuple[nn.Module, list[tuple[_Run, tuple[str, int], int]]]] = []
+        self._hooks = [(part, self._before(path), self._after(path)) for part, path in plan.watched]
+        self._methods = {name: self._method(name) for name in plan.methods}
+        self._originals: dict[str, Callable[..., Any]] = {}
+        self._shadowed: dict[str, Any] = {}
 
-    @contextmanager
-    def watching(self, method: str) -> Iterator[None]:
-        """Install the hooks for a call of ``method``; whatever happens, none is left behind."""
-        handles: list[Any] = []
+    def enter(self, method: str) -> None:
+        """Install the hooks for a call of ``method``."""
+        self._thread = threading.get_ident()
         own = vars(self._module)
-        before = {name: own.get(name) for name in self._plan.methods}
-        depth = torch._C._len_torch_function_stack()
-        try:
-            for module, path in self._plan.watched:
-                # scripted modules refuse the method, not the hook
-                pre, post = nn.Module.register_forward_pre_hook, nn.Module.register_forward_hook
-                handles.append(pre(module, self._before(path), prepend=True))
-                handles.append(post(module, self._after(path), always_call=True))
-            for name in self._plan.methods:
-                own[name] = self._method(name, getattr(self._module, name))
-            if method not in self._plan.methods:
-                loose = (_Run(n, p, loose=True) for n, p in self._plan.methods.items())
-                self._runs.extend(loose)
-            yield
-        finally:
-            self._runs.clear()
-            while torch._C._len_torch_function_stack() > depth:
-                torch._C._pop_torch_function_stack()
-            for handle in handles:
-                handle.remove()
-            for name, value in before.items():
-                if value is None:
-                    own.pop(name, None)
-                else:
-                    own[name] = value
+        if self._sees_operations:
+            self._depth = torch._C._len_torch_function_stack()
+        for name, following in self._methods.items():
+            self._shadowed[name] = own.get(name)
+            self._originals[name] = getattr(self._module, name)
+            own[name] = following
+        for part, before, after in self._hooks:
+            # put there directly: the registering methods make a handle each, and scripted modules refuse them
+            if self._sees_operations:
+                part._forward_pre_hooks[self._key] = before
+                part._forward_pre_hooks.move_to_end(self._key, last=False)  # type: ignore[attr-defined]
+                part._forward_hooks_always_called[self._key] = True
+            part._forward_hooks[self._key] = after
+        if method not in self._methods:
+            loose = (_Run(n, p, loose=True) for n, p in self._plan.methods.items())
+            self._runs.extend(loose)
 
-    def _method(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """``function`` with its run followed; calls of itself inside belong to the same run."""
+    def leave(self) -> None:
+        """Take everything away again, whatever happened in between."""
+        self._runs.clear()
+        self._stack.clear()
+        self.seeing = self._mode_on = False
+        if self._sees_operations:
+            while torch._C._len_torch_function_stack() > self._depth:
+                torch._C._pop_torch_function_stack()
+        for part, _, _ in self._hooks:
+            part._forward_hooks.pop(self._key, None)
+            if self._sees_operations:
+                part._forward_pre_hooks.pop(self._key, None)
+                part._forward_hooks_always_called.pop(self._key, None)
+        own = vars(self._module)
+        for name, value in self._shadowed.items():
+            if value is None:
+                own.pop(name, None)
+            else:
+                own[name] = value
+        self._originals.clear()
+
+    def _method(self, name: str) -> Callable[..., Any]:
+        """The method with its run followed; calls of itself inside belong to the same run."""
         plan = self._plan.methods[name]
+        original = getattr(self._module, name)
         signature = signature_of(self._module, name) if plan.inputs else None
 
         def method(*args: Any, **kwargs: Any) -> Any:
+            function = self._originals.get(name, original)
             if threading.get_ident() != self._thread or any(
                 run.method == name and not run.loose for run in self._runs
             ):
@@ -147,10 +166,11 @@ class LiveSession:
             try:
                 return function(*args, **kwargs)
             finally:
-                self._runs.pop()
+                if self._runs:
+                    self._runs.pop()
                 self._look()
 
-        method.__wrapped__ = function  # type: ignore[attr-defined]  # code that asks for its signature
+        method.__wrapped__ = original  # type: ignore[attr-defined]  # code that asks for its signature
         return method
 
     # -- modules ------------------------------------------------------------------------------------
@@ -171,16 +191,10 @@ class LiveSession:
 
     def _after(self, path: str) -> Callable[..., Any]:
         def hook(module: nn.Module, inputs: Any, output: Any) -> Any:
-            if threading.get_ident() != self._thread or not self._stack:
+            if threading.get_ident() != self._thread:
                 return None
-            while self._stack and self._stack[-1][0] is not module:
-                self._stack.pop()  # calls that an exception ended
-            if not self._stack:
-                return None
-            _, entered = self._stack.pop()
-            actions: list[Actions] = []
-            for run, at, depth in entered:
-                del run.frames[depth:]
+            actions = []
+            for run, at in self._left(module, path):
                 found = run.plan.modules.get(at)
                 if found:
                     actions.append(found)
@@ -193,16 +207,31 @@ class LiveSession:
 
         return hook
 
+    def _left(self, module: nn.Module, path: str) -> list[tuple[_Run, tuple[str, int]]]:
+        """The runs that saw the call of ``module`` which ends now, each with what its plan knows it by."""
+        if not self._sees_operations:
+            return [(run, run.called(path)) for run in self._runs]
+        while self._stack and self._stack[-1][0] is not module:
+            self._stack.pop()  # calls that an exception ended
+        if not self._stack:
+            return []
+        _, entered = self._stack.pop()
+        for run, _, depth in entered:
+            del run.frames[depth:]
+        return [(run, at) for run, at, _ in entered]
+
     # -- operations ---------------------------------------------------------------------------------
 
     def _look(self) -> None:
         """Switch the function mode on or off, as the code that runs now asks for it."""
+        if not self._sees_operations:
+            return
         wanted = any(run.frames[-1].ops for run in self._runs)
         if wanted and not self._mode_on:
-            self._mode.__enter__()
+            self._mode.__enter__()  # type: ignore[no-untyped-call]
             self._mode_on = True
-        elif not wanted and self._mode_on and _get_current_function_mode() is self._mode:
-            self._mode.__exit__(None, None, None)
+        elif not wanted and self._mode_on and _on_top() is self._mode:
+            self._mode.__exit__(None, None, None)  # type: ignore[no-untyped-call]
             self._mode_on = False
         self.seeing = wanted
 
@@ -226,6 +255,12 @@ class LiveSession:
             return act(result, _once(actions), is_in_place(key, kwargs))
         finally:
             self.seeing = True
+
+
+def _on_top() -> object:
+    """The innermost function mode: the program may have put one of its own above ours."""
+    mode: object = _get_current_function_mode()  # type: ignore[no-untyped-call]
+    return mode
 
 
 def _act_on_inputs(

@@ -7,7 +7,7 @@ from typing import Any
 
 from torchbend.bending.engine import Engine
 from torchbend.bending.plan import Actions, act
-from torchbend.capture import Capture, Replay
+from torchbend.capture import Activation, Address, Capture, Replay
 from torchbend.capture.graph import INPUT
 from torchbend.capture.operators import is_in_place
 
@@ -16,7 +16,7 @@ __all__ = ["bend_replay", "actions_by_node"]
 
 def actions_by_node(capture: Capture, engine: Engine) -> dict[str, tuple[Actions, bool]]:
     """The actions on each node's value, and whether the node writes in place."""
-    first = {}
+    first: dict[Address, Activation] = {}
     for activation in capture.activations.values():
         if activation.address is not None:
             first.setdefault(activation.address, activation)

@@ -111,12 +111,12 @@ def _activations(found: Sites, places: Places, capture: Capture, pattern: str, b
     names = matching(capture.activations, pattern)
     for name in names:
         weight = capture.activations[name].weight
-        if weight is None:
-            if (capture.method, name) not in found.activations:
-                found.activations.append((capture.method, name))
-        elif weight in places.weights or buffers or pattern.rstrip("$") == name:
-            if weight in places and not _holds(found.weights, places, weight):
+        if weight is not None:
+            meant = weight in places.weights or buffers or pattern.rstrip("$") == name
+            if meant and weight in places and not _holds(found.weights, places, weight):
                 found.weights.append(weight)
+        elif (capture.method, name) not in found.activations:
+            found.activations.append((capture.method, name))
     return len(names)
 
 

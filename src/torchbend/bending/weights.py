@@ -38,22 +38,34 @@ class BentWeight:
         self._kept: Tensor | None = None
         self._key: Any = None
         self._of: Tensor | None = None
+        self._stamp: Any = None
+        self._seen = (-1, -1)
 
-    def tensor(self) -> Tensor:
+    def tensor(self, stamp: object, gradients: bool) -> Tensor:
         """The bent tensor: the kept one where nothing changed since it was computed.
 
         Where gradients are wanted it is computed anew, so that its graph is fresh.
+
+        Args:
+            stamp: equal to the one of the last call where no bend and no control changed.
+            gradients: whether the call records gradients.
         """
-        effective = self.place.kind == "effective"
-        own = None if effective else self.place.read()
-        if torch.is_grad_enabled() and self._wants_gradient(own):
+        own = None if self.place.kind == "effective" else self.place.read()
+        if gradients and self._wants_gradient(own):
             return self._compute(self.place.read() if own is None else own)
+        kept = self._kept
+        same = own is not None and own is self._of and stamp == self._stamp
+        if same and kept is not None and own is not None and (own._version, own.data_ptr()) == self._seen:
+            return kept
         key = (self._sources(own), self._revision())
-        if self._kept is None or self._of is not own or key != self._key:
+        if kept is None or self._of is not own or key != self._key:
             with torch.inference_mode(False), torch.no_grad():
-                self._kept = self._compute(self.place.read() if own is None else own)
+                kept = self._kept = self._compute(self.place.read() if own is None else own)
             self._key, self._of = key, own
-        return self._kept
+        self._stamp = stamp
+        if own is not None:
+            self._seen = own._version, own.data_ptr()
+        return kept
 
     def _wants_gradient(self, own: Tensor | None) -> bool:
         return own.requires_grad if own is not None else any(t.requires_grad for t in self._part_tensors())
@@ -76,7 +88,7 @@ class BentWeight:
     def afresh(self) -> Iterator[None]:
         """Within it, the next call computes the tensor again; afterwards the kept one is back."""
         before = self._kept, self._key, self._of
-        self._kept = self._key = self._of = None
+        self._kept = self._key = self._of = self._stamp = None
         try:
             yield
         finally:
@@ -88,31 +100,37 @@ class BentWeights:
 
     def __init__(self, weights: Sequence[BentWeight]) -> None:
         # parts first: an effective weight is computed from the parts that are in place by then
-        self._direct = [w for w in weights if w.place.kind != "effective"]
-        self._computed = [w for w in weights if w.place.kind == "effective"]
+        self._all = sorted(weights, key=lambda w: w.place.kind == "effective")
         self._before: list[tuple[Slot, Any]] = []
         self._installed: list[tuple[BentWeight, Tensor]] = []
 
     def __len__(self) -> int:
-        return len(self._direct) + len(self._computed)
+        return len(self._all)
 
     def __iter__(self) -> Iterator[BentWeight]:
         """Each of them, in the order in which they are computed."""
-        return iter((*self._direct, *self._computed))
+        return iter(self._all)
 
-    def install(self) -> None:
-        """Put the bent tensors in place; nothing is left in place when one of them cannot be computed."""
-        before = self._before
+    def install(self, stamp: object = None) -> None:
+        """Put the bent tensors in place; nothing is left in place when one of them cannot be computed.
+
+        Args:
+            stamp: equal to the one of the last call where no bend and no control changed.
+        """
+        before, installed = self._before, self._installed
+        gradients = torch.is_grad_enabled()
         try:
-            for group in (self._direct, self._computed):
-                for weight in group:
-                    tensor = weight.tensor()
-                    self._installed.append((weight, tensor))
-                    for slot in weight.place.also:
-                        before.append((slot, slot.get()))
-                    for slot in weight.place.slots:
-                        before.append((slot, slot.get()))
-                        slot.set(tensor if slot.install is None else slot.install(tensor))
+            for weight in self._all:
+                tensor = weight.tensor(stamp, gradients)
+                if weight.place.kind == "buffer":
+                    tensor = tensor.clone()  # the model may write into it; such writes end with the call
+                installed.append((weight, tensor))
+                place = weight.place
+                for slot in place.also:
+                    before.append((slot, slot.get()))
+                for slot in place.slots:
+                    before.append((slot, slot.get()))
+                    slot.set(tensor if slot.install is None else slot.install(tensor))
         except BaseException:
             self.remove()
             raise

@@ -164,10 +164,10 @@ class Capture:
     def node(self, name: str) -> fx.Node:
         """The node called ``name`` (of a part such as ``lstm[0]``, the node of the whole)."""
         base = name.split("[", 1)[0].split(".", 1)[0]
-        for node in self.graph.nodes:
-            if node.name == base:
-                return node
-        raise KeyError(name)
+        found: fx.Node | None = next((n for n in self.graph.nodes if n.name == base), None)
+        if found is None:
+            raise KeyError(name)
+        return found
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
@@ -193,8 +193,11 @@ class _Ref:
 
 
 def _flatten(graph: CapturedGraph) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    def ref(value: Any) -> Any:
+        return _Ref(value.name) if isinstance(value, fx.Node) else value
+
     def refs(value: Any) -> Any:
-        return fx.node.map_aggregate(value, lambda a: _Ref(a.name) if isinstance(a, fx.Node) else a)
+        return fx.node.map_aggregate(value, ref)
 
     nodes = [(n.op, _target_out(n.target), refs(n.args), refs(n.kwargs), n.name) for n in graph.nodes]
     steps = [

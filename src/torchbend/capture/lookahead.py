@@ -28,7 +28,8 @@ _OUTSIDE = (_TORCH, *_OWN, "<frozen", "<eval_with_key>")
 
 # The argument of BINARY_OP (Python 3.11 and later), in its order; the in-place ones follow.
 _NUMBERED = [
-    "add", "and_", "floordiv", "lshift", "matmul", "mul", "mod", "or_", "pow", "rshift", "sub", "truediv", "xor",
+    "add", "and_", "floordiv", "lshift", "matmul", "mul", "mod", "or_", "pow", "rshift", "sub", "truediv",
+    "xor",
     "iadd", "iand", "ifloordiv", "ilshift", "imatmul", "imul", "imod", "ior", "ipow", "irshift", "isub",
     "itruediv", "ixor",
 ]  # fmt: skip
@@ -36,7 +37,8 @@ _NUMBERED = [
 _NAMED = {
     "BINARY_ADD": "add", "BINARY_AND": "and_", "BINARY_FLOOR_DIVIDE": "floordiv", "BINARY_LSHIFT": "lshift",
     "BINARY_MATRIX_MULTIPLY": "matmul", "BINARY_MULTIPLY": "mul", "BINARY_MODULO": "mod", "BINARY_OR": "or_",
-    "BINARY_POWER": "pow", "BINARY_RSHIFT": "rshift", "BINARY_SUBTRACT": "sub", "BINARY_TRUE_DIVIDE": "truediv",
+    "BINARY_POWER": "pow", "BINARY_RSHIFT": "rshift", "BINARY_SUBTRACT": "sub",
+    "BINARY_TRUE_DIVIDE": "truediv",
     "BINARY_XOR": "xor", "INPLACE_ADD": "iadd", "INPLACE_AND": "iand", "INPLACE_FLOOR_DIVIDE": "ifloordiv",
     "INPLACE_LSHIFT": "ilshift", "INPLACE_MATRIX_MULTIPLY": "imatmul", "INPLACE_MULTIPLY": "imul",
     "INPLACE_MODULO": "imod", "INPLACE_OR": "ior", "INPLACE_POWER": "ipow", "INPLACE_RSHIFT": "irshift",

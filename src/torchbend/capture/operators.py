@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["op_key", "is_in_place", "WRITTEN", "OPERATORS", "WRAPPED", "unseen_seen", "hidden_from_outer"]
 
-_BINARY = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift".split()
 
 # What arrives only when an operator was written: the operator, and whether the operands come reversed.
 WRITTEN: dict[str, tuple[Callable[..., Any], bool]] = {
@@ -50,11 +49,15 @@ WRITTEN: dict[str, tuple[Callable[..., Any], bool]] = {
 
 # What may have been written as an operator, or called by name: the instruction tells.
 OPERATORS = frozenset(
-    "add sub mul div true_divide floor_divide remainder pow matmul neg positive bitwise_and bitwise_or bitwise_xor"
-    " bitwise_not add_ sub_ mul_ div_ floor_divide_ remainder_ pow_ matmul_ bitwise_and_ bitwise_or_ bitwise_xor_"
-    " gt lt ge le eq ne __eq__ __ne__ __and__ __or__ __xor__ __lshift__ __rshift__ __iand__ __ior__ __ixor__"
-    " __ilshift__ __irshift__ logical_and logical_or abs".split()
-)
+    [
+        "add", "sub", "mul", "div", "true_divide", "floor_divide", "remainder", "pow", "matmul", "neg",
+        "positive",
+        "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "add_", "sub_", "mul_", "div_",
+        "floor_divide_", "remainder_", "pow_", "matmul_", "bitwise_and_", "bitwise_or_", "bitwise_xor_",
+        "gt", "lt", "ge", "le", "eq", "ne", "__eq__", "__ne__", "__and__", "__or__", "__xor__", "__lshift__",
+        "__rshift__", "__iand__", "__ior__", "__ixor__", "__ilshift__", "__irshift__",
+    ]
+)  # fmt: skip
 
 # What goes through a Python function of torch's own, called by the operator alone but named like the method.
 WRAPPED: dict[Any, Callable[..., Any]] = {
@@ -72,7 +75,25 @@ def op_key(func: Callable[..., Any]) -> str:
     return name
 
 
-_IN_PLACE_DUNDERS = frozenset(["__setitem__"] + [f"__i{name}__" for name in _BINARY])
+_IN_PLACE_DUNDERS = frozenset(
+    f"__{name}__"
+    for name in (
+        "setitem",
+        "iadd",
+        "isub",
+        "imul",
+        "itruediv",
+        "ifloordiv",
+        "imod",
+        "ipow",
+        "imatmul",
+        "iand",
+        "ior",
+        "ixor",
+        "ilshift",
+        "irshift",
+    )
+)
 
 
 def is_in_place(key: str, kwargs: dict[str, Any]) -> bool:
@@ -154,7 +175,7 @@ def unseen_seen(recorder: Recorder) -> Iterator[None]:
         for name, method in _REFLECTED.items():
             setattr(torch.Tensor, name, method)
         torch._C.ScriptFunction.__call__ = _seen_script  # type: ignore[method-assign]
-        builtins.range = _SeenRange  # type: ignore[assignment,misc]
+        builtins.range = _SeenRange  # type: ignore[misc]
         yield
     finally:
         _NOW.recorder, _NOW.thread = before

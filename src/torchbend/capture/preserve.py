@@ -107,7 +107,7 @@ def _refill(held: dict[str, Any], key: str, now: Any, before: Any) -> None:
 def random_state_kept() -> Iterator[None]:
     """Put the random state of Python, numpy and torch (all devices) back afterwards."""
     python, numpy_state, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    cuda = torch.cuda.get_rng_state_all() if _cuda_in_use() else []
     try:
         yield
     finally:
@@ -118,6 +118,11 @@ def random_state_kept() -> Iterator[None]:
         torch.set_rng_state(cpu)
         if cuda:
             torch.cuda.set_rng_state_all(cuda)
+
+
+def _cuda_in_use() -> bool:
+    used: bool = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    return used
 
 
 def _position(state: Any) -> tuple[Any, ...]:

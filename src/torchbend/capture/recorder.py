@@ -40,6 +40,9 @@ _CONVERTERS: dict[str, Callable[..., Any]] = {
 }
 
 
+Call = tuple[str, Any, tuple[Any, ...], dict[str, Any]]
+
+
 class _Frame:
     """One call of a module whose code is being seen; counts its operations."""
 
@@ -213,7 +216,7 @@ class Recorder(TorchFunctionMode):
             self._devices[id(result)] = (result, read())
         elif isinstance(result, torch.Tensor):
             inside = self.frames[-1].address(key)
-            call = ("call_function", getattr, (self.node_of(tensor), name), {})
+            call: Call = ("call_function", getattr, (self.node_of(tensor), name), {})
             return self._made(self._distinct(result, args), call, inside)
         return result
 
@@ -228,11 +231,9 @@ class Recorder(TorchFunctionMode):
             if isinstance(k, int) and -len(traced) <= k < len(traced):
                 number = traced[k]
                 if isinstance(number, TracedInt):
-                    number._make = lambda k=k: self.create(  # type: ignore[misc]
-                        "call_function", operator.getitem, (read(), k), {}
-                    )
-                    number.node  # noqa: B018  made now, in the order of the program
-        return torch.Size(traced)
+                    number._node = part(k)()  # made now, in the order of the program
+        remembering: Any = traced
+        return torch.Size(remembering)
 
     def _read_out(self, key: str, call: tuple[Any, ...], result: Any) -> Any:
         """A value leaves the tensors: what Python does with it from here is a flow step."""
@@ -374,7 +375,8 @@ class Recorder(TorchFunctionMode):
         return self._constant(tensor)
 
     def _part(self, tensor: torch.Tensor, entry: tuple[Any, ...]) -> fx.Node:
-        _, node, path, address = entry
+        node: fx.Node = entry[1]
+        _, _, path, address = entry
         for key in path:
             if isinstance(key, str) and key.startswith("."):
                 node = self.create("call_function", getattr, (node, key[1:]), {})
@@ -476,6 +478,6 @@ def _kept(result: Any) -> Any:
 _REPRESENTABLE = (torch.dtype, torch.device, torch.layout, torch.memory_format, type(...), range)
 _PLAIN_NAMES: dict[Any, str] = {
     getattr(operator, f"i{name}"): name
-    for name in "add sub mul truediv floordiv mod matmul lshift rshift".split()
+    for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "matmul", "lshift", "rshift")
 }
 _PLAIN_NAMES[operator.ipow] = "pow"

@@ -158,17 +158,18 @@ def _install(cls: type) -> None:
     for name, op in _ARITHMETIC.items():
         setattr(cls, f"__{name}__", _arithmetic(op, reflected=False))
         setattr(cls, f"__r{name}__", _arithmetic(op, reflected=True))
-    for name, op in {**_UNARY, **_ROUNDING}.items():
-        setattr(cls, f"__{name}__", _single(op))
-    for name, op in _COMPARISON.items():
-        setattr(cls, f"__{name}__", _comparison(op))
-    for name, op in _CONVERSION.items():
+    single: dict[str, Callable[..., Any]] = {**_UNARY, **_ROUNDING}
+    for name, rounding in single.items():
+        setattr(cls, f"__{name}__", _single(rounding))
+    for name, comparison in _COMPARISON.items():
+        setattr(cls, f"__{name}__", _comparison(comparison))
+    for name, conversion in _CONVERSION.items():
         if hasattr(cls.__mro__[2], f"__{name}__"):
-            setattr(cls, f"__{name}__", _conversion(op, name))
+            setattr(cls, f"__{name}__", _conversion(conversion, name))
     base: Any = cls.__mro__[2]
-    cls.__hash__ = base.__hash__  # type: ignore[method-assign]
-    cls.__reduce__ = lambda self: (base, (plain(self),))  # type: ignore[method-assign]
-    cls.__deepcopy__ = lambda self, memo: plain(self)  # type: ignore[attr-defined]
+    setattr(cls, "__hash__", base.__hash__)  # noqa: B010  like the others: a copy is a plain number
+    setattr(cls, "__reduce__", lambda self: (base, (plain(self),)))  # noqa: B010
+    setattr(cls, "__deepcopy__", lambda self, memo: plain(self))  # noqa: B010
 
 
 _install(TracedInt)

@@ -172,7 +172,7 @@ def put(value: Any, path: tuple[int | str, ...], part: Any) -> Any:
 
 def rebuild(kind: type, state: dict[str, Any]) -> Any:
     """An object of class ``kind`` with the attributes ``state``, made without calling its constructor."""
-    made = kind.__new__(kind)
+    made: Any = object.__new__(kind)
     made.__dict__.update(state)
     return made
 
@@ -187,8 +187,8 @@ def assemble(value: Any, node_of: Callable[[Any], Any], call: Callable[..., Any]
     if found is not None:
         return found
     if isinstance(value, torch.Size):
-        items = tuple(assemble(v, node_of, call) for v in value)
-        return value if items == tuple(value) else call(torch.Size, (items,), {})
+        sizes = tuple(assemble(v, node_of, call) for v in value)
+        return value if sizes == tuple(value) else call(torch.Size, (sizes,), {})
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return call(type(value), tuple(assemble(v, node_of, call) for v in value), {})
     if isinstance(value, (list, tuple)):
@@ -198,9 +198,10 @@ def assemble(value: Any, node_of: Callable[[Any], Any], call: Callable[..., Any]
         return value
     if type(value) is dict:
         return {k: assemble(v, node_of, call) for k, v in value.items()}
-    if isinstance(value, Mapping) and dataclasses.is_dataclass(value):
+    kind: Any = type(value)
+    if isinstance(value, Mapping) and dataclasses.is_dataclass(kind):
         fields = {k: assemble(v, node_of, call) for k, v in value.items()}
-        return call(type(value), (), fields)
+        return call(kind, (), fields)
     if isinstance(value, Mapping):
         return call(type(value), ({k: assemble(v, node_of, call) for k, v in value.items()},), {})
     state = {k: assemble(v, node_of, call) for k, v in (state_of(value) or {}).items()}

@@ -20,7 +20,13 @@ from torchbend.capture.sizes import plain
 from torchbend.capture.structure import walk
 from torchbend.errors import ReplayError
 
-__all__ = ["new_objects_apart", "made_since_the_capture_began", "fingerprint", "check_inputs", "tell_constants"]
+__all__ = [
+    "new_objects_apart",
+    "made_since_the_capture_began",
+    "fingerprint",
+    "check_inputs",
+    "tell_constants",
+]
 
 logger = logging.getLogger("torchbend")
 

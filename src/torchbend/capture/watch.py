@@ -73,7 +73,9 @@ class ModuleWatch:
             self._stack.append((module, "method", None))
             return
         if module._forward_hooks:  # what these do belongs to the call: leave it after the last of them
-            self._last[id(module)] = module.register_forward_hook(self._left, with_kwargs=True, always_call=True)
+            self._last[id(module)] = module.register_forward_hook(
+                self._left, with_kwargs=True, always_call=True
+            )
         call = self.calls.get(path, 0)
         self.calls[path] = call + 1
         self.callees.setdefault(recorder.frames[-1].path, set()).add(path)

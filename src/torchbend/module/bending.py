@@ -64,9 +64,9 @@ class Bending(Core):
     ) -> BendHandle:
         """Apply a callback to every weight and activation that the patterns select.
 
-        Patterns are regular expressions matched from the start of a name; ``"encode:add_4$"`` names the method
-        too. Several bends of one site apply in the order in which they were made. Nothing is destroyed:
-        `reset` gives everything back.
+        Patterns are regular expressions matched from the start of a name; ``"encode:add_4$"`` names the
+        method too. Several bends of one site apply in the order in which they were made. Nothing is destroyed,
+        and `reset` gives everything back.
 
         Args:
             callback: the transformation, or a whole recipe.
@@ -107,7 +107,7 @@ class Bending(Core):
             self._engine.changed()
         handle = BendHandle(self, applied)
         if verbose:
-            print(handle)
+            print(handle)  # noqa: T201  asked for
         return handle
 
     def _applied(self, bend: Bend, sites: Sites) -> AppliedBend:
@@ -118,7 +118,7 @@ class Bending(Core):
         if not weights and not activations:
             wanted = "activations" if callback.activation_compatible else "weights"
             raise CallbackError(
-                f"{type(callback).__name__} serves {wanted} only, and {', '.join(bend.patterns)} matches none",
+                f"{type(callback).__name__} serves {wanted} only; {', '.join(bend.patterns)} matches none",
                 site=", ".join(bend.patterns),
                 wanted=wanted,
                 got=f"{len(sites.weights)} weight(s), {len(sites.activations)} activation(s)",
@@ -134,7 +134,7 @@ class Bending(Core):
                     raise ControlError(
                         f"two different controls are called {control.name!r}",
                         site=control.name,
-                        next_step="share one BendingParameter between callbacks, or give the second another name",
+                        next_step="share one BendingParameter, or give the second another name",
                     )
 
     def _unbend(self, applied: Sequence[AppliedBend]) -> None:
@@ -155,7 +155,7 @@ class Bending(Core):
         return select_sites(self._places(), self._captures, patterns, activations=False).weights
 
     def resolve_activations(self, *patterns: str, fn: str | None = None) -> list[str]:
-        """Names of the activations that the patterns select; ``"method:name"`` if several methods are meant."""
+        """Names of the activations that the patterns select; ``"method:name"`` if several are traced."""
         found = select_sites(self._places(), self._captures, patterns, fn, weights=False).activations
         several = fn is None and len(self._captures) > 1
         return [f"{method}:{name}" if several else name for method, name in found]
@@ -181,7 +181,7 @@ class Bending(Core):
         return [*sites.weights, *(f"{method}:{name}" for method, name in sites.activations)]
 
     def bended_keys(self, fn: str | None = None, version: str | None = None) -> list[str]:
-        """Names of all bent sites: weights by name, activations as ``"method:name"`` (of ``fn`` only, if given)."""
+        """Names of all bent sites: weights by name, activations (of ``fn`` only) as ``"method:name"``."""
         keys = dict.fromkeys(key for bend in self._engine.bends for key in bend.keys)
         return [k for k in keys if fn is None or ":" not in k or k.startswith(f"{fn}:")]
 
@@ -223,6 +223,13 @@ class Bending(Core):
             raise CallbackError("unknown guard", wanted="'warn' or 'raise'", got=repr(value))
         self._engine.guard = value
 
+    def refresh(self) -> None:
+        """Compute bent weights anew at the next call.
+
+        Needed only after writes that torch does not count (through ``weight.data``).
+        """
+        self._engine.changed()
+
     # -- controls -----------------------------------------------------------------------------------
 
     @property
@@ -234,7 +241,7 @@ class Bending(Core):
         """Set a control; what depends on it is computed anew at the next call.
 
         Raises:
-            ControlError: there is no control of that name, or the value has the wrong type or is out of range.
+            ControlError: no control has that name, or the value has the wrong type or is out of range.
         """
         known = self.controllables
         if name not in known:
@@ -315,7 +322,7 @@ class Bending(Core):
             try:
                 if len(target):
                     self.bend(target)
-            except Exception:  # noqa: BLE001  whatever is wrong with the recipe, the present bends stay
+            except Exception:  # whatever is wrong with the recipe, the present bends stay
                 self._engine.bends[:] = before
                 self._engine.changed()
                 raise

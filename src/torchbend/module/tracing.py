@@ -13,7 +13,7 @@ from torchbend.bending.callback import BendingCallback
 from torchbend.bending.collect import Collector, Stop
 from torchbend.bending.replay import bend_replay
 from torchbend.bending.site_state import SiteState
-from torchbend.bending.sites import select_sites
+from torchbend.bending.sites import matching, not_found, split_method
 from torchbend.capture import capture, graph_module
 from torchbend.capture.structure import bind_inputs
 from torchbend.errors import CaptureError, ReplayError
@@ -136,22 +136,30 @@ class Tracing(Core):
         known = self._capture_of(fn).activations
         names: dict[str, None] = {}
         for pattern in patterns:
-            sites = select_sites(self._places(), self._captures, [pattern], fn, weights=False, buffers=True)
-            names.update(dict.fromkeys(n for f, n in sites.activations if f == fn))
-            names.update(dict.fromkeys(n for n, a in known.items() if a.weight in sites.weights))
+            method, rest = split_method(pattern)
+            found = matching(known, rest) if method in (None, fn) else []
+            if not found:
+                raise not_found(pattern, self._places(), self._captures, fn)
+            names.update(dict.fromkeys(found))
         return list(names)
 
     def _collect(
         self, names: list[str], fn: str, values: str, args: tuple[Any, ...], inputs: dict[str, Any]
     ) -> dict[str, Any]:
         known = self._capture_of(fn).activations
-        live = [n for n in names if known[n].address is not None]
-        collector = Collector(fn, {n: known[n] for n in live}, values)
+        live = tuple(n for n in names if known[n].address is not None)
         read = [n for n in names if known[n].address is None]
         found: dict[str, Any] = dict(zip(read, self._weights_for(read, fn, values), strict=True))
         if live:
-            self._run_until(collector, fn, args, inputs)
-            found.update(collector.found())
+            with self._engine.lock:
+                self._engine.compile()
+                key = ("collector", live, fn, values)
+                collector = self._engine.memo.get(key) or Collector(fn, {n: known[n] for n in live}, values)
+                self._engine.memo[key] = collector
+                collector.restart()
+                self._run_until(collector, fn, args, inputs)
+                found.update(collector.found())
+                collector.restart()  # hold no activation longer than it is wanted
         return {name: found[name] for name in names}
 
     def _run_until(
@@ -163,7 +171,7 @@ class Tracing(Core):
         kwargs = {**bound.kwargs, **{k: v for k, v in inputs.items() if k in extra}}
         function = self.module if fn == "forward" else getattr(self.module, fn)
         try:
-            self._engine.call_with(fn, function, bound.args, kwargs, collector.actions())
+            self._engine.call_with(fn, function, bound.args, kwargs, collector)
         except Stop as stop:
             if stop.collector is not collector:
                 raise
@@ -244,7 +252,7 @@ class Tracing(Core):
             raise ReplayError(
                 f"no value for {', '.join(missing)}",
                 site=f"{fn}:{missing[0]}",
-                wanted=f"{missing[0]}=<a tensor like the traced one: {tuple(self._activation(missing[0], fn).shape)}>",
+                wanted=f"{missing[0]}=<a tensor like {tuple(self._activation(missing[0], fn).shape)}>",
                 next_step="pass a value for each activation by its name; **{'lstm[0]': x} for a part",
             )
         given: dict[str, Tensor] = {n: inputs.pop(n) for n in names}
