@@ -40,9 +40,21 @@ def bend_replay(engine: Engine, fn: str, given: Mapping[str, Any], inputs: Mappi
     with engine.in_force(inputs):
         capture = engine.captures[fn]
         actions = actions_by_node(capture, engine)
+        given = {name: _bent_part(capture, engine, name, value, actions) for name, value in given.items()}
 
         def change(name: str, value: Any) -> Any:
             found = actions.get(name)
             return value if found is None else act(value, *found)
 
         return Replay(engine.module, capture, change).run_from(given, inputs)
+
+
+def _bent_part(capture: Capture, engine: Engine, name: str, value: Any, known: Mapping[str, Any]) -> Any:
+    """A given part of a tuple, bent here: the replay does not come by the whole that it belongs to."""
+    address = capture.activations[name].address
+    if name in known or address is None:
+        return value
+    for fn, at, action in engine.actions():
+        if fn == capture.method and at == address:
+            value = act(value, [((), action)], in_place=False)
+    return value
