@@ -10,6 +10,7 @@ from torch import fx, nn
 from torch.fx.immutable_collections import immutable_dict, immutable_list
 
 from torchbend.capture.graph import Capture, CapturedGraph, FlowStep
+from torchbend.capture.operators import is_in_place
 from torchbend.capture.sizes import plain
 from torchbend.capture.unseen import check_inputs
 from torchbend.errors import ReplayError
@@ -51,6 +52,9 @@ class Replay(fx.Interpreter):
             self._given.update(self._readers(name, value))
         self._inputs = dict(inputs)
         self._wanted = self._needed()
+        self._refuse_unseen()
+        if any(self._writes(node) for node in self._wanted):
+            self._given = {node: _cloned(value) for node, value in self._given.items()}
         return self._interpret(inputs)
 
     def run_all(self, inputs: Mapping[str, Any]) -> Any:
@@ -84,6 +88,7 @@ class Replay(fx.Interpreter):
         known = self._computable()
         writers = [n for n in self.graph.nodes if n.op != "placeholder" and not n.users and n.op != "output"]
         waiting = [n for n in self.graph.nodes if n.op == "output" or n.target is torch._C._set_grad_enabled]
+        waiting += self._later_writers(known)
         for step in self.capture.graph.flow_steps:
             read = _nodes_in(step.args)
             if step.target is not None and all(n in known for n in read):
@@ -93,10 +98,39 @@ class Replay(fx.Interpreter):
             if node in needed:
                 continue
             needed.add(node)
+            waiting.extend(w for w in writers if node in w.all_input_nodes and w not in needed)
             if node not in self._given:
                 waiting.extend(node.all_input_nodes)
-                waiting.extend(w for w in writers if node in w.all_input_nodes and w not in needed)
         return needed
+
+    def _later_writers(self, known: set[fx.Node]) -> list[fx.Node]:
+        """What writes in place behind the first given node: it may write into a view of something needed."""
+        behind = list(self.graph.nodes)
+        first = next((k for k, node in enumerate(behind) if node in self._given), len(behind))
+        return [n for n in behind[first + 1 :] if n in known and n not in self._given and self._writes(n)]
+
+    def _writes(self, node: fx.Node) -> bool:
+        """Whether a node writes into one of its arguments."""
+        if node.op == "call_module":
+            return bool(getattr(self.module.get_submodule(str(node.target)), "inplace", False))
+        if node.op not in ("call_function", "call_method"):
+            return False
+        name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
+        key = f"__{name}__" if getattr(node.target, "__module__", None) == "_operator" else name
+        return node.target is setattr or is_in_place(key, dict(node.kwargs))
+
+    def _refuse_unseen(self) -> None:
+        """Refuse to go on with constants from code that cannot be seen: they may depend on what was given."""
+        for step in self.capture.graph.flow_steps:
+            if step.kind != "constant":
+                continue
+            if any(n.op == "get_attr" and n.target == step.args[0] for n in self._wanted):
+                raise ReplayError(
+                    f"the rest of {self.capture.method!r} holds a constant from code that cannot be seen",
+                    site=str(step),
+                    wanted="an activation behind it",
+                    next_step="start from a later activation, or call the bent model itself",
+                )
 
     def _computable(self) -> set[fx.Node]:
         """The nodes whose value follows from what was given: steps on these can be checked."""
@@ -177,6 +211,10 @@ class Replay(fx.Interpreter):
             if step.target is not None and all(a in self.env for a in known):
                 values = fx.node.map_arg(step.args, lambda a: self.env[a])
                 check_step(step, self.capture.method, values)
+
+
+def _cloned(value: Any) -> Any:
+    return value.clone() if isinstance(value, torch.Tensor) else value
 
 
 def _thawed(value: Any) -> Any:
