@@ -84,12 +84,11 @@ def _compare(
 
     try:
         wanted = live()
-        steady = _close(wanted, live())
     except (TorchbendError, RuntimeError, ValueError, IndexError):
         return  # no input for this model: the live one refuses it too
     torch.manual_seed(0)
     got = [t for _, t in walk(getattr(exported, name)(*values))]
-    if steady and not _close(wanted, got):
+    if not _close(wanted, got) and _close(wanted, live()):  # a model that never repeats itself is not judged
         raise _differs(bench, name, told, control)
 
 
