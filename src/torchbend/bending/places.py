@@ -114,6 +114,16 @@ class Places:
                 self.weights[place.names[0]] = place
             for place in _attributes(path, part):
                 self.buffers.setdefault(place.names[0], place)
+            if isinstance(part, nn.RNNBase):
+                self._renewed_lists(path, part)
+
+    def _renewed_lists(self, path: str, part: nn.RNNBase) -> None:
+        """A recurrent layer that finds other weights in its place makes new lists of them in its call."""
+        lists = [Slot(vars(part), name) for name in ("_flat_weights", "_flat_weight_refs")]
+        for name in part._flat_weights_names:
+            place = self.weights.get(f"{path}.{name}" if path else name)
+            if place is not None:
+                place.also.extend(lists)
 
     def __getitem__(self, name: str) -> Place:
         return self.weights[name] if name in self.weights else self.buffers[name]
