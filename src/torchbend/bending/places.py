@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -70,14 +71,21 @@ class Place:
     parts: list[str] = field(default_factory=list)
 
 
-class _Computed:
-    """Stands where a parametrization was, and answers with a ready tensor."""
+class _Computed(nn.Module):
+    """Stands where a parametrization was, and answers with a ready tensor.
 
-    def __init__(self, tensor: Tensor) -> None:
-        self.tensor = tensor
+    It shows the same parts: a model may look at its own parameters while it runs.
+    """
 
-    def __call__(self) -> Tensor:
-        return self.tensor
+    def __init__(self, parametrization: nn.Module, tensor: Tensor) -> None:
+        super().__init__()
+        for held in ("_parameters", "_buffers", "_modules"):
+            self.__dict__[held] = parametrization.__dict__[held]
+        self.__dict__["tensor"] = tensor
+
+    def forward(self) -> Tensor:
+        tensor: Tensor = self.__dict__["tensor"]
+        return tensor
 
 
 def _no_hook(tensor: Tensor) -> Callable[..., None]:
@@ -179,7 +187,7 @@ def _effective(path: str, part: nn.Module, weights: dict[str, Place]) -> Iterato
         for name in lists:
             inside = f"{prefix}parametrizations.{name}."
             parts = [n for n in weights if n.startswith(inside)]
-            slot = Slot(lists._modules, name, _Computed)
+            slot = Slot(lists._modules, name, partial(_Computed, lists[name]))
             yield Place([prefix + name], "effective", _reader(part, name), [slot], parts=parts)
     for key, hook in part._forward_pre_hooks.items():
         name = getattr(hook, "name", None)

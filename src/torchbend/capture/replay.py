@@ -54,6 +54,7 @@ class Replay(fx.Interpreter):
         self._wanted = self._needed()
         self._refuse_unseen()
         if any(self._writes(node) for node in self._wanted):
+            self._refuse_views()
             self._given = {node: _cloned(value) for node, value in self._given.items()}
         return self._interpret(inputs)
 
@@ -118,6 +119,29 @@ class Replay(fx.Interpreter):
         name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
         key = f"__{name}__" if getattr(node.target, "__module__", None) == "_operator" else name
         return node.target is setattr or is_in_place(key, dict(node.kwargs))
+
+    def _refuse_views(self) -> None:
+        """Refuse to start from a view of something that is needed too, where writes may go through either."""
+        written = {self._root(n) for n in self._wanted if self._writes(n)}
+        for node in self._given:
+            base = self._root(node)
+            if base is not node and base in written and base in self._wanted:
+                raise ReplayError(
+                    f"{node.name!r} is a view of {base.name!r}, which the rest needs too and writes into",
+                    site=f"{self.capture.method}:{node.name}",
+                    wanted=f"the whole: {base.name}",
+                    next_step=f"start from {base.name!r}, or from an activation behind the writing",
+                )
+
+    def _root(self, node: fx.Node) -> fx.Node:
+        """The node whose memory ``node`` shows, as far as the names of the operations tell."""
+        while node.all_input_nodes:
+            key = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
+            called = node.op in ("call_function", "call_method")
+            if not self._writes(node) and not (called and key in _VIEWS):
+                break
+            node = node.all_input_nodes[0]
+        return node
 
     def _refuse_unseen(self) -> None:
         """Refuse to go on with constants from code that cannot be seen: they may depend on what was given."""
@@ -211,6 +235,13 @@ class Replay(fx.Interpreter):
             if step.target is not None and all(a in self.env for a in known):
                 values = fx.node.map_arg(step.args, lambda a: self.env[a])
                 check_step(step, self.capture.method, values)
+
+
+_VIEWS = frozenset([
+    "getitem", "getattr", "view", "reshape", "transpose", "permute", "t", "narrow", "select", "chunk", "split",
+    "unbind", "expand", "squeeze", "unsqueeze", "flatten", "unflatten", "diagonal", "unfold", "as_strided",
+    "view_as", "expand_as", "movedim", "swapaxes", "contiguous", "view_as_real", "real", "imag", "detach",
+])  # fmt: skip
 
 
 def _cloned(value: Any) -> Any:

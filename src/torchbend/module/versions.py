@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import torch
@@ -269,7 +270,9 @@ class Versions(Core):
 
     def _activate(self, version: str, mix: dict[str, float] | None) -> None:
         if mix is None:
-            bases = {n: _constant(t) for n, t in self._known(version).items()}
+            bases: dict[str, Callable[[Tensor], Tensor]] = {
+                n: partial(_held, t) for n, t in self._known(version).items()
+            }
         else:
             bases = self._mixed(mix)
         with self._engine.lock:
@@ -283,7 +286,8 @@ class Versions(Core):
         differing = {n for version in held.values() for n in version}
         if sum(mix.values()) != 1.0:
             differing |= {n for n, p in self._places().weights.items() if p.kind == "weight"}
-        return {n: _mixture([(w, held[v].get(n)) for v, w in mix.items() if w != 0.0]) for n in differing}
+        used = [(w, held[version]) for version, w in mix.items() if w != 0.0]
+        return {n: partial(_mixed, [(w, tensors.get(n)) for w, tensors in used]) for n in differing}
 
     # -- as dicts -----------------------------------------------------------------------------------
 
@@ -320,14 +324,12 @@ class Versions(Core):
         return set(self.module.state_dict())
 
 
-def _constant(tensor: Tensor) -> Callable[[Tensor], Tensor]:
-    return lambda own: tensor
+# Partials of these give the weights of a version: unlike closures they can be copied and pickled.
+def _held(tensor: Tensor, own: Tensor) -> Tensor:
+    return tensor
 
 
-def _mixture(parts: list[tuple[float, Tensor | None]]) -> Callable[[Tensor], Tensor]:
-    def mixed(own: Tensor) -> Tensor:
-        if not parts:
-            return torch.zeros_like(own)
-        return interpolated(own, [(w, own if t is None else t) for w, t in parts])
-
-    return mixed
+def _mixed(parts: list[tuple[float, Tensor | None]], own: Tensor) -> Tensor:
+    if not parts:
+        return torch.zeros_like(own)
+    return interpolated(own, [(w, own if t is None else t) for w, t in parts])
