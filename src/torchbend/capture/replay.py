@@ -238,8 +238,8 @@ class Replay(fx.Interpreter):
 
 
 _VIEWS = frozenset([
-    "getitem", "getattr", "view", "reshape", "transpose", "permute", "t", "narrow", "select", "chunk", "split",
-    "unbind", "expand", "squeeze", "unsqueeze", "flatten", "unflatten", "diagonal", "unfold", "as_strided",
+    "getitem", "getattr", "view", "reshape", "transpose", "permute", "t", "narrow", "select", "chunk",
+    "split", "unbind", "expand", "squeeze", "unsqueeze", "flatten", "unflatten", "diagonal", "unfold", "as_strided",
     "view_as", "expand_as", "movedim", "swapaxes", "contiguous", "view_as_real", "real", "imag", "detach",
 ])  # fmt: skip
 
