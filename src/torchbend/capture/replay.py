@@ -239,8 +239,9 @@ class Replay(fx.Interpreter):
 
 _VIEWS = frozenset([
     "getitem", "getattr", "view", "reshape", "transpose", "permute", "t", "narrow", "select", "chunk",
-    "split", "unbind", "expand", "squeeze", "unsqueeze", "flatten", "unflatten", "diagonal", "unfold", "as_strided",
-    "view_as", "expand_as", "movedim", "swapaxes", "contiguous", "view_as_real", "real", "imag", "detach",
+    "split", "unbind", "expand", "squeeze", "unsqueeze", "flatten", "unflatten", "diagonal", "unfold",
+    "as_strided", "view_as", "expand_as", "movedim", "swapaxes", "contiguous", "view_as_real", "real",
+    "imag", "detach",
 ])  # fmt: skip
 
 
@@ -343,7 +344,9 @@ def _check_node(
     if step.target is None:
         return
     name = f"_flow_step{sum(k.startswith('_flow_step') for k in root)}"
-    root[name] = FlowStep(step.kind, step.target, (), step.expected, None, f"{step.source}: {step}")
+    root[name] = FlowStep(
+        step.kind, step.target, tuple(map(str, step.args)), step.expected, None, step.source
+    )
     held = graph.create_node("get_attr", name)
     values = fx.node.map_arg(step.args, lambda n: known[n])
     graph.create_node("call_function", check_step, (held, method, values), {})
