@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -242,9 +243,11 @@ class Engine:
         self.compile()
         return self._controls
 
-    def apply(self, callback: BendingCallback, x: Tensor, site: SiteState) -> Tensor:
-        """``callback`` on a tensor that is no bent site, with the same care."""
-        return apply_callback(callback, x, site, self._call)
+    def apply(
+        self, callback: BendingCallback, x: Tensor, site: SiteState, extra: Mapping[str, Any]
+    ) -> Tensor:
+        """``callback`` on a tensor that is no bent site, with the same care; ``extra`` inputs by name."""
+        return apply_callback(callback, x, site, replace(self._call, extra=extra, guard=self.guard))
 
     @property
     def extra_names(self) -> set[str]:

@@ -214,7 +214,7 @@ def _converted(name: str, kind: type, value: Number) -> Number:
         raise ControlError(
             f"the control {name!r} is of type {kind.__name__}",
             site=name,
-            wanted=f"a value that is a {kind.__name__}",
+            wanted=f"a value of type {kind.__name__}",
             got=f"{value!r} ({type(value).__name__})",
             next_step="make the control with a first value of the type that you mean (0.0 for float)",
         )

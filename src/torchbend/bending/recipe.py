@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from torchbend.bending.callback import BendingCallback, CallbackChain
-from torchbend.errors import RecipeError, SiteNotFoundError
+from torchbend.errors import NotTracedError, RecipeError, SiteNotFoundError
 
 __all__ = ["Bend", "BendingConfig"]
 
@@ -40,16 +40,16 @@ class Bend:
     def __post_init__(self) -> None:
         if not isinstance(self.callback, BendingCallback):
             raise RecipeError(
-                "a recipe's entry begins with a callback",
-                wanted="(callback, pattern, ...)",
+                "a bend begins with a callback",
+                wanted="a callback first, as in bend(Scale(2.0), 'conv.*')",
                 got=f"{self.callback!r} first",
-                next_step='write ("Scale(2.), "conv.*") with the callback first',
+                next_step=_instead_of(self.callback),
             )
         if not self.patterns or not all(isinstance(p, str) for p in self.patterns):
             raise RecipeError(
-                "a recipe's entry needs patterns",
+                "a bend needs patterns",
                 site=repr(self.callback),
-                wanted="at least one text after the callback",
+                wanted="at least one pattern after the callback",
                 got=self.patterns,
                 next_step='name the sites to bend, ".*" for all',
             )
@@ -72,6 +72,15 @@ class Bend:
         return key in self.patterns or any(
             re.match(pattern, key) or re.match(pattern, name) for pattern in self.patterns
         )
+
+
+def _instead_of(given: object) -> str:
+    """What to write where something else than a callback was given."""
+    if isinstance(given, type) and issubclass(given, BendingCallback):
+        return f"make one of the class: {given.__name__}(...)"
+    if callable(given):
+        return "wrap the function: Lambda(fn)"
+    return "put the callback first, then the patterns"
 
 
 Entry = Bend | Sequence[Any]
@@ -312,7 +321,7 @@ def _keys(module: Any, bend: Bend, pattern: str) -> list[str]:
         options["buffers"] = True
     try:
         return list(module.bendable_keys(pattern, **options))
-    except SiteNotFoundError:
+    except (SiteNotFoundError, NotTracedError):
         return []
 
 

@@ -259,7 +259,7 @@ class Tracing(Core):
 
         self._engine.compile()
         for name, callback in callbacks.items():
-            given[name] = self._engine.apply(callback, given[name], states[name])
+            given[name] = self._engine.apply(callback, given[name], states[name], inputs)
         return bend_replay(self._engine, fn, given, inputs)
 
     def _keep(self, name: str, run: Callable[..., Any]) -> None:
