@@ -47,10 +47,7 @@ def test_a_capture_can_be_copied(how: str) -> None:
     assert not any(id(n) in own for n in twin.graph.nodes)
 
 
-FAST = [e for e in HANDWRITTEN if e.name not in ("own_hooks",)]
-
-
-@pytest.mark.parametrize("entry", FAST, ids=lambda e: e.name)
+@pytest.mark.parametrize("entry", HANDWRITTEN, ids=lambda e: e.name)
 def test_every_handwritten_network_s_capture_can_be_copied(entry: Any) -> None:
     module = entry.build()
     captured, _ = capture(module, entry.method, (), entry.inputs())

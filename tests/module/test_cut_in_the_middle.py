@@ -152,3 +152,21 @@ def test_a_constant_from_unseen_code_behind_the_cut_is_refused() -> None:
     with pytest.raises(ReplayError):
         bended.from_activations("sin", sin=torch.zeros(2, 4))
     assert torch.equal(bended.from_activations("cos", cos=x), x + 1)
+
+
+def test_what_vmap_computed_behind_the_cut_is_refused_too() -> None:
+    """Nothing is read out of a tensor here: only the constant itself tells that the graph cannot go on."""
+
+    class Mapped(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.vmap(lambda row: row * row.sum())(x.sin()).cos() + 1
+
+    x = torch.ones(2, 4)
+    bended = tb.BendedModule(Mapped())
+    bended.trace(x)
+    with pytest.raises(ReplayError, match="code that cannot be seen"):
+        bended.from_activations("sin", sin=torch.zeros(2, 4))
+    with pytest.raises(ReplayError, match="code that cannot be seen"):
+        bended.graph_module()(torch.zeros(2, 4))
+    assert torch.equal(bended.from_activations("cos", cos=x), x + 1)
+    assert torch.equal(bended(torch.zeros(2, 4)), torch.full((2, 4), 2.0))
