@@ -139,6 +139,21 @@ def test_writes_behind_the_cut_happen_and_leave_what_was_given_alone() -> None:
     assert torch.equal(given, torch.full((2, 4), 5.0))
 
 
+def test_a_write_behind_the_cut_that_needs_a_missing_input_is_told() -> None:
+    class Writes(nn.Module):
+        def forward(self, x: Tensor, z: Tensor) -> Tensor:
+            y = x * 2
+            y[:, :2].mul_(z.sin())
+            return y
+
+    x, z = torch.ones(1, 4), torch.full((1, 1), 2.0)
+    bended = tb.BendedModule(Writes())
+    bended.trace(x, z)
+    with pytest.raises(ReplayError, match="'z' is needed"):
+        bended.from_activations("mul", mul=x * 2)
+    assert torch.equal(bended.from_activations("mul", mul=x * 2, z=z), bended(x, z))
+
+
 def test_a_constant_from_unseen_code_behind_the_cut_is_refused() -> None:
     class Numpy(nn.Module):
         def forward(self, x: Tensor) -> Tensor:

@@ -89,7 +89,8 @@ class Replay(fx.Interpreter):
         known = self._computable()
         writers = [n for n in self.graph.nodes if n.op != "placeholder" and not n.users and n.op != "output"]
         waiting = [n for n in self.graph.nodes if n.op == "output" or n.target is torch._C._set_grad_enabled]
-        waiting += self._later_writers(known)
+        later = self._later_writers()
+        waiting += [n for n in later if n in known]
         for step in self.capture.graph.flow_steps:
             read = _nodes_in(step.args)
             if step.target is not None and all(n in known for n in read):
@@ -100,15 +101,18 @@ class Replay(fx.Interpreter):
                 continue
             needed.add(node)
             waiting.extend(w for w in writers if node in w.all_input_nodes and w not in needed)
+            waiting.extend(
+                w for w in later if self._root(w) is node
+            )  # even if an input is missing: told then
             if node not in self._given:
                 waiting.extend(node.all_input_nodes)
         return needed
 
-    def _later_writers(self, known: set[fx.Node]) -> list[fx.Node]:
+    def _later_writers(self) -> list[fx.Node]:
         """What writes in place behind the first given node: it may write into a view of something needed."""
         behind = list(self.graph.nodes)
         first = next((k for k, node in enumerate(behind) if node in self._given), len(behind))
-        return [n for n in behind[first + 1 :] if n in known and n not in self._given and self._writes(n)]
+        return [n for n in behind[first + 1 :] if n not in self._given and self._writes(n)]
 
     def _writes(self, node: fx.Node) -> bool:
         """Whether a node writes into one of its arguments."""
