@@ -103,7 +103,7 @@ class Replay(fx.Interpreter):
             waiting.extend(w for w in writers if node in w.all_input_nodes and w not in needed)
             waiting.extend(
                 w for w in later if self._root(w) is node
-            )  # even if an input is missing: told then
+            )  # a missing input is then told
             if node not in self._given:
                 waiting.extend(node.all_input_nodes)
         return needed
