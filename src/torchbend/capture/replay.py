@@ -101,9 +101,7 @@ class Replay(fx.Interpreter):
                 continue
             needed.add(node)
             waiting.extend(w for w in writers if node in w.all_input_nodes and w not in needed)
-            waiting.extend(
-                w for w in later if self._root(w) is node
-            )  # a missing input is then told
+            waiting.extend(w for w in later if self._root(w) is node)  # a missing input is then told
             if node not in self._given:
                 waiting.extend(node.all_input_nodes)
         return needed
