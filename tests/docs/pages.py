@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-GENERATED = {"benchmarks.md", "zoo.md"}
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 _FENCE = re.compile(r"^```(\S*) *(.*)$")
@@ -65,7 +65,7 @@ def examples(page: str) -> list[Example]:
     """
     found: list[Example] = []
     all_blocks = blocks(page)
-    for here, after in zip(all_blocks, [*all_blocks[1:], None], strict=True):
+    for here, after in zip_longest(all_blocks, all_blocks[1:]):
         if here.language == "python":
             told = after if after is not None and after.language == "text" else None
             found.append(Example(here, told))

@@ -41,7 +41,7 @@ def run_python(block: Block, name: str, namespace: dict[str, Any]) -> str:
     with printed() as out:
         try:
             exec(code, namespace)  # noqa: S102  the examples of our own pages
-        except Exception as error:  # noqa: BLE001  whatever an example raises is compared with the page
+        except Exception as error:
             if "raises" not in block.options:
                 raise AssertionError(f"{name}, the block at line {block.line}: {error!r}") from error
             raised = error

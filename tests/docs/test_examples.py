@@ -22,16 +22,16 @@ WITH_EXAMPLES = [
 def test_examples_print_what_the_page_says(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "music"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
     monkeypatch.setenv("COLUMNS", "100")
     mode = get_output()
     torch.manual_seed(0)
     random.seed(0)
     wrong = []
     try:
-        for example, got, agrees in run_page(
-            examples(page.read_text(encoding="utf-8")), page.name, tmp_path
-        ):
+        for example, got, agrees in run_page(examples(page.read_text(encoding="utf-8")), page.name, folder):
             if not agrees:
                 wanted = example.output.text if example.output else example.block.text
                 wrong.append(f"{page.name}, line {example.block.line}:\n--- page\n{wanted}--- run\n{got}")

@@ -133,6 +133,8 @@ def _check_finite(
     call.checked[site] = call.revision
     if not (bent.is_floating_point() or bent.is_complex()) or bent.device.type == "meta":
         return
+    if torch._C._functorch.peek_interpreter_stack() is not None:  # under vmap a value has no truth of its own
+        return
     with torch.no_grad():
         if bool(torch.isfinite(bent).all()) or not bool(torch.isfinite(x).all()):
             return

@@ -61,7 +61,7 @@ class Bend:
                     f"a pattern is not a regular expression: {error}",
                     site=repr(self.callback),
                     got=pattern,
-                    next_step="put a backslash before characters that are meant as they are",
+                    next_step="write .* for anything, and a backslash before characters meant as they are",
                 ) from error
 
     def covers(self, key: str) -> bool:
