@@ -19,3 +19,7 @@ def test_each_architecture_has_its_row() -> None:
 def test_nothing_differs() -> None:
     assert "**differs**" not in PAGE
     assert "not expected" not in PAGE
+
+
+def test_the_readme_counts_them_right() -> None:
+    assert f"[{len(ZOO)} architectures](docs/zoo.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
