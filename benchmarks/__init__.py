@@ -1,0 +1,1 @@
+"""How fast: what bending, looking and capturing cost beside a plain forward. Run ``python -m benchmarks``."""
