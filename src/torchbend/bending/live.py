@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode, _get_current_function_mode
 
 from torchbend.bending.plan import Actions, LivePlan, MethodPlan, act
+from torchbend.capture.compiled import holds_compiled, run_eagerly
 from torchbend.capture.operators import is_in_place, op_key
 from torchbend.capture.structure import signature_of
 
@@ -104,10 +106,15 @@ class LiveSession:
         self._methods = {name: self._method(name) for name in plan.methods}
         self._originals: dict[str, Callable[..., Any]] = {}
         self._shadowed: dict[str, Any] = {}
+        self._holds_compiled = holds_compiled(module)
+        self._eagerly: AbstractContextManager[Any] | None = None
 
     def enter(self, method: str) -> None:
         """Install the hooks for a call of ``method``."""
         self._thread = threading.get_ident()
+        if self._holds_compiled:
+            self._eagerly = run_eagerly()
+            self._eagerly.__enter__()
         own = vars(self._module)
         if self._sees_operations:
             self._depth = torch._C._len_torch_function_stack()
@@ -146,6 +153,9 @@ class LiveSession:
             else:
                 own[name] = value
         self._originals.clear()
+        if self._eagerly is not None:
+            self._eagerly.__exit__(None, None, None)
+            self._eagerly = None
 
     def _method(self, name: str) -> Callable[..., Any]:
         """The method with its run followed; calls of itself inside belong to the same run."""

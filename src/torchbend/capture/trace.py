@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from torchbend.capture.compiled import run_eagerly
 from torchbend.capture.graph import INPUT, Address, Capture
 from torchbend.capture.operators import hidden_from_outer, unseen_seen
 from torchbend.capture.preserve import Preserved, random_state_kept
@@ -54,7 +55,7 @@ def capture(
             next_step="call trace('name', ...) with one of the module's methods",
         )
     bound = bind_inputs(module, method, args, kwargs)
-    with _ONE_AT_A_TIME, hidden_from_outer(), random_state_kept(), torch.no_grad():
+    with _ONE_AT_A_TIME, hidden_from_outer(), random_state_kept(), run_eagerly(), torch.no_grad():
         parts = list(module.named_modules())
         preserved = Preserved([part for _, part in parts])
         try:
