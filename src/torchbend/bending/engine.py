@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -56,6 +56,7 @@ class Engine:
         self._running = False
         self._structure = 0
         self._compiled = False
+        self._idle = True
         self._weights = BentWeights([])
         self._session: LiveSession | None = None
         self._controls: list[BendingParameter] = []
@@ -74,7 +75,7 @@ class Engine:
 
     def compile(self) -> None:
         """Arrange bends by the places where they apply."""
-        if self._compiled and not self._set_by_hand():
+        if self._compiled and not (self._family and self._set_by_hand()):
             return
         self._call = CallState()
         self._family = [c for b in self.bends for c in b.callback.family()]
@@ -86,6 +87,7 @@ class Engine:
         actions = self.actions()
         plan = LivePlan(self.module, self.captures, actions) if actions else None
         self._session = None if plan is None else LiveSession(self.module, plan)
+        self._idle = not self.bends and not self.bases
         self._compiled = True
 
     def _all_controls(self) -> list[BendingParameter]:
@@ -160,6 +162,8 @@ class Engine:
             if self._running:
                 return function(*args, **kwargs)
             self.compile()
+            if self._idle:  # the lock is held meanwhile: no other call may swap weights in
+                return function(*args, **kwargs)
             return self._run(method, function, args, kwargs, self._session)
 
     def call_with(
@@ -192,35 +196,80 @@ class Engine:
         if self._extra_names:
             extra = {k: v for k, v in kwargs.items() if k in self._extra_names}
             kwargs = {k: v for k, v in kwargs.items() if k not in self._extra_names}
-        with _InForce(self, extra):
+        kept = self._begin(extra)
+        try:
             if session is None:
                 return function(*args, **kwargs)
             try:
                 session.enter(method)
                 # the session has put its own function in the place of a traced method: call that one
-                if getattr(function, "__self__", None) is self.module:
+                if function is not self.module and getattr(function, "__self__", None) is self.module:
                     function = getattr(self.module, method)
                 return function(*args, **kwargs)
             finally:
                 session.leave()
+        except (RuntimeError, ValueError, IndexError) as error:
+            self._blame(error)
+            raise
+        finally:
+            self._end(kept)
 
-    def in_force(self, extra: Mapping[str, Any]) -> AbstractContextManager[None]:
+    @contextmanager
+    def in_force(self, extra: Mapping[str, Any]) -> Iterator[None]:
         """Within it, the bent weights are in place and controls keep their values.
 
         Args:
             extra: inputs for callbacks, by name.
         """
-        return _InForce(self, extra)
+        with self.lock:
+            kept = self._begin(extra)
+            try:
+                yield
+            except (RuntimeError, ValueError, IndexError) as error:
+                self._blame(error)
+                raise
+            finally:
+                self._end(kept)
 
-    def _reshaped(self, error: BaseException) -> ShapeError:
+    def _begin(self, extra: Mapping[str, Any]) -> AbstractContextManager[None] | None:
+        """Put the bent weights in place; gives what keeps the values of the controls, for `_end`."""
+        call, controls, kept = self._call, self._controls, None
+        call.guard, call.extra = self.guard, extra
+        call.reshaped.clear()
+        call.revision = self._structure, self._revision
+        self._running = True
+        try:
+            if controls:
+                states = {c: c.state for c in controls}
+                call.revision += tuple(state[0] for state in states.values())
+                kept = frozen(states)
+                kept.__enter__()
+            self._weights.install(call.revision)
+        except BaseException:
+            self._end(kept)
+            raise
+        return kept
+
+    def _end(self, kept: AbstractContextManager[None] | None) -> None:
+        try:
+            self._weights.remove()
+        finally:
+            self._running = False
+            if kept is not None:
+                kept.__exit__(None, None, None)
+
+    def _blame(self, error: Exception) -> None:
+        """Where a bend changed a shape, a failure further down is told as that bend's."""
+        if not self._call.reshaped or isinstance(error, TorchbendError):
+            return
         site, callback, before, after = self._call.reshaped[-1]
-        return ShapeError(
+        raise ShapeError(
             f"after {callback} changed a shape, the model failed: {error}",
             site=site,
             wanted=tuple(before),
             got=tuple(after),
             next_step="keep the shape, or bend further down where the new shape fits",
-        )
+        ) from error
 
     # -- beside calls -------------------------------------------------------------------------------
 
@@ -262,49 +311,3 @@ class Engine:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["module"])  # type: ignore[misc]
         self.__dict__.update(state)
-
-
-class _InForce:
-    """A call's frame: controls keep their values, bent weights are in place, and leave again."""
-
-    __slots__ = ("_engine", "_extra", "_frozen")
-
-    def __init__(self, engine: Engine, extra: Mapping[str, Any]) -> None:
-        self._engine, self._extra = engine, extra
-        self._frozen: AbstractContextManager[None] | None = None
-
-    def __enter__(self) -> None:
-        engine, controls = self._engine, self._engine._controls
-        engine.lock.acquire()
-        try:
-            states = {c: c.state for c in controls}
-            if controls:
-                self._frozen = frozen(states)
-                self._frozen.__enter__()
-            call = engine._call
-            call.revision = (engine._structure, engine._revision, *(state[0] for state in states.values()))
-            call.guard, call.extra = engine.guard, self._extra
-            call.reshaped.clear()
-            engine._running = True
-            engine._weights.install(call.revision)
-        except BaseException:
-            self._leave()
-            raise
-
-    def _leave(self) -> None:
-        engine = self._engine
-        try:
-            engine._weights.remove()
-        finally:
-            engine._running = False
-            if self._frozen is not None:
-                self._frozen.__exit__(None, None, None)
-            engine.lock.release()
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        self._leave()
-        reshaped = self._engine._call.reshaped
-        if not reshaped or isinstance(error, TorchbendError):
-            return
-        if isinstance(error, (RuntimeError, ValueError, IndexError)):
-            raise self._engine._reshaped(error) from error

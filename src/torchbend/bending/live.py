@@ -165,9 +165,8 @@ class LiveSession:
 
         def method(*args: Any, **kwargs: Any) -> Any:
             function = self._originals.get(name, original)
-            if threading.get_ident() != self._thread or any(
-                run.method == name and not run.loose for run in self._runs
-            ):
+            running = self._runs and any(run.method == name and not run.loose for run in self._runs)
+            if running or threading.get_ident() != self._thread:
                 return function(*args, **kwargs)
             if signature is not None:
                 args, kwargs = _act_on_inputs(plan.inputs, signature.bind(*args, **kwargs))

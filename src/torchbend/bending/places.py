@@ -7,7 +7,7 @@ parametrizations) is an *effective* weight: its slot holds what computes it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -35,7 +35,7 @@ class Slot:
 
     def get(self) -> Any:
         """What the slot holds now; ``_ABSENT`` for a key that is not there."""
-        if isinstance(self.container, MutableMapping):
+        if isinstance(self.container, dict):
             return self.container.get(self.key, _ABSENT)
         return self.container[self.key]
 
