@@ -39,6 +39,12 @@ class Slot:
             return self.container.get(self.key, _ABSENT)
         return self.container[self.key]
 
+    def swap(self, tensor: Tensor) -> Any:
+        """Put the bent ``tensor`` there; gives what the slot held before, to `set` it back."""
+        before = self.get()
+        self.container[self.key] = tensor if self.install is None else self.install(tensor)
+        return before
+
     def set(self, value: Any) -> None:
         """Put ``value`` there (``_ABSENT`` removes the key)."""
         if value is _ABSENT:

@@ -34,6 +34,7 @@ class BentWeight:
         revision: Callable[[], Any],
     ) -> None:
         self.place = place
+        self._read, self._effective = place.read, place.kind == "effective"
         self._chain, self._base, self._revision = chain, base, revision
         self._kept: Tensor | None = None
         self._key: Any = None
@@ -50,13 +51,14 @@ class BentWeight:
             stamp: equal to the one of the last call where no bend and no control changed.
             gradients: whether the call records gradients.
         """
-        own = None if self.place.kind == "effective" else self.place.read()
+        own = None if self._effective else self._read()
         if gradients and self._wants_gradient(own):
             return self._compute(self.place.read() if own is None else own)
         kept = self._kept
-        same = own is not None and own is self._of and stamp == self._stamp
-        if same and kept is not None and own is not None and (own._version, own.data_ptr()) == self._seen:
-            return kept
+        if own is not None and own is self._of and stamp == self._stamp and kept is not None:
+            version, pointer = self._seen
+            if own._version == version and own.data_ptr() == pointer:
+                return kept
         key = (self._sources(own), self._revision())
         if kept is None or self._of is not own or key != self._key:
             with torch.inference_mode(False), torch.no_grad():
@@ -122,15 +124,14 @@ class BentWeights:
         try:
             for weight in self._all:
                 tensor = weight.tensor(stamp, gradients)
-                if weight.place.kind == "buffer":
+                place = weight.place
+                if place.kind == "buffer":
                     tensor = tensor.clone()  # the model may write into it; such writes end with the call
                 installed.append((weight, tensor))
-                place = weight.place
                 for slot in place.also:
                     before.append((slot, slot.get()))
                 for slot in place.slots:
-                    before.append((slot, slot.get()))
-                    slot.set(tensor if slot.install is None else slot.install(tensor))
+                    before.append((slot, slot.swap(tensor)))
         except BaseException:
             self.remove()
             raise
