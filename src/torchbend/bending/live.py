@@ -49,7 +49,7 @@ class _Run:
     def __init__(self, method: str, plan: MethodPlan, loose: bool = False) -> None:
         self.method, self.plan, self.loose = method, plan, loose
         self.calls: dict[str, int] = {"": 1}
-        self.frames = [_Frame(_NO_OPS if loose else plan.ops.get(("", 0), _NO_OPS))]
+        self.frames = [_Frame(plan.ops.get(("", 0), _NO_OPS) if plan.ops and not loose else _NO_OPS)]
 
     def called(self, path: str) -> tuple[str, int]:
         """Count a call of the module at ``path``; gives what the plan knows it by."""
@@ -102,8 +102,11 @@ class LiveSession:
         self.seeing = False
         self._sees_operations = any(p.ops for p in plan.methods.values())
         self._stack: list[tuple[nn.Module, list[tuple[_Run, tuple[str, int], int]]]] = []
-        self._hooks = [(part, self._before(path), self._after(path)) for part, path in plan.watched]
+        self._hooks = [(part, self._before(path), self._after(path, part)) for part, path in plan.watched]
         self._methods = {name: self._method(name) for name in plan.methods}
+        # where only outputs of modules inside are wanted, the called method itself need not be followed
+        inside = not self._sees_operations and all(path for _, path in plan.watched)
+        self._direct = {name for name, p in plan.methods.items() if inside and not p.inputs}
         self._originals: dict[str, Callable[..., Any]] = {}
         self._shadowed: dict[str, Any] = {}
         self._holds_compiled = holds_compiled(module)
@@ -119,6 +122,9 @@ class LiveSession:
         if self._sees_operations:
             self._depth = torch._C._len_torch_function_stack()
         for name, following in self._methods.items():
+            if name == method and name in self._direct:
+                self._runs.append(_Run(name, self._plan.methods[name]))
+                continue
             self._shadowed[name] = own.get(name)
             self._originals[name] = getattr(self._module, name)
             own[name] = following
@@ -152,6 +158,7 @@ class LiveSession:
                 own.pop(name, None)
             else:
                 own[name] = value
+        self._shadowed.clear()
         self._originals.clear()
         if self._eagerly is not None:
             self._eagerly.__exit__(None, None, None)
@@ -198,28 +205,32 @@ class LiveSession:
 
         return hook
 
-    def _after(self, path: str) -> Callable[..., Any]:
+    def _after(self, path: str, part: nn.Module) -> Callable[..., Any]:
+        may_write = hasattr(part, "inplace")  # asked once: a module takes long to say that it has none
+
         def hook(module: nn.Module, inputs: Any, output: Any) -> Any:
             if threading.get_ident() != self._thread:
                 return None
             actions = []
-            for run, at in self._left(module, path):
+            if self._sees_operations:
+                ended = self._left(module)
+            else:
+                ended = [(run, run.called(path)) for run in self._runs]
+            for run, at in ended:
                 found = run.plan.modules.get(at)
                 if found:
                     actions.append(found)
             changed = output
             if actions and output is not None:
                 self.seeing = False
-                changed = act(output, _once(actions), bool(getattr(module, "inplace", False)))
+                changed = act(output, _once(actions), may_write and bool(module.inplace))
             self._look()
             return None if changed is output else changed
 
         return hook
 
-    def _left(self, module: nn.Module, path: str) -> list[tuple[_Run, tuple[str, int]]]:
+    def _left(self, module: nn.Module) -> list[tuple[_Run, tuple[str, int]]]:
         """The runs that saw the call of ``module`` which ends now, each with what its plan knows it by."""
-        if not self._sees_operations:
-            return [(run, run.called(path)) for run in self._runs]
         while self._stack and self._stack[-1][0] is not module:
             self._stack.pop()  # calls that an exception ended
         if not self._stack:

@@ -115,7 +115,7 @@ def act(value: Any, actions: Actions, in_place: bool) -> Any:
     the tensor that it handed in, and not with what the call returned.
     """
     for part, action in actions:
-        tensor = take(value, part)
+        tensor = take(value, part) if part else value
         if not isinstance(tensor, Tensor):
             continue
         changed = action.run(tensor)
@@ -124,5 +124,5 @@ def act(value: Any, actions: Actions, in_place: bool) -> Any:
         if in_place and changed.shape == tensor.shape:
             tensor.copy_(changed)
         else:
-            value = put(value, part, changed)
+            value = put(value, part, changed) if part else changed
     return value
