@@ -56,7 +56,9 @@ def traced(name: str) -> tuple[nn.Module, tb.BendedModule, Any]:
     return model, bended, plain
 
 
-def replayed(entry: Entry, model: nn.Module, capture: Capture, inputs: dict[str, Any], change: Any = None) -> Any:
+def replayed(
+    entry: Entry, model: nn.Module, capture: Capture, inputs: dict[str, Any], change: Any = None
+) -> Any:
     """What the captured graph gives, from the same random state and buffers as `call`."""
     buffers = {n: b.clone() for n, b in model.named_buffers()} if entry.stateful else {}
     torch.manual_seed(0)
@@ -108,7 +110,7 @@ def test_replay_equals_the_model(entry: Entry) -> None:
 
 
 def effective_weight(entry: Entry, model: nn.Module, plain: Any) -> tuple[str, Any]:
-    """A weight near the middle whose doubling and shifting is heard, and the output of a model edited by hand."""
+    """A weight near the middle whose bend is heard, and the output of a model edited by hand."""
     names = [n for n, _ in model.named_parameters()]
     middle = len(names) // 2
     edited = entry.build()

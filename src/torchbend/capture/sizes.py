@@ -18,7 +18,7 @@ import torch
 if TYPE_CHECKING:
     from torch import fx
 
-    from torchbend.capture.recorder import Recorder
+    from torchbend.capture.ledger import Ledger
 
 __all__ = ["TracedInt", "TracedFloat", "traced_number", "plain"]
 
@@ -26,7 +26,7 @@ __all__ = ["TracedInt", "TracedFloat", "traced_number", "plain"]
 class _Traced:
     """What traced integers and floats share: a recorder and a node made at first use."""
 
-    _recorder: Recorder
+    _recorder: Ledger
     _node: fx.Node | None
     _make: Callable[[], fx.Node]
 
@@ -46,7 +46,7 @@ class TracedFloat(_Traced, float):
     """A ``float`` that remembers its node."""
 
 
-def traced_number(recorder: Recorder, value: int | float, make: Callable[[], fx.Node]) -> int | float:
+def traced_number(recorder: Ledger, value: int | float, make: Callable[[], fx.Node]) -> int | float:
     """``value`` as a number that remembers the node which ``make`` creates at first use."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return value
@@ -73,7 +73,7 @@ _ARITHMETIC = {
     "mod": operator.mod,
     "pow": operator.pow,
 }
-_UNARY = {"neg": operator.neg, "pos": operator.pos, "abs": operator.abs}
+_UNARY: dict[str, Callable[..., Any]] = {"neg": operator.neg, "pos": operator.pos, "abs": operator.abs}
 _ROUNDING: dict[str, Callable[..., Any]] = {"floor": math.floor, "ceil": math.ceil, "trunc": math.trunc}
 _COMPARISON = {
     "eq": operator.eq,
@@ -91,7 +91,7 @@ _CONVERSION: dict[str, Callable[..., Any]] = {
 }
 
 
-def _recording(*numbers: Any) -> Recorder | None:
+def _recording(*numbers: Any) -> Ledger | None:
     """The recorder that is at work, of those that the numbers remember.
 
     A cache of the program may hold numbers of an earlier capture.
@@ -158,7 +158,7 @@ def _install(cls: type) -> None:
     for name, op in _ARITHMETIC.items():
         setattr(cls, f"__{name}__", _arithmetic(op, reflected=False))
         setattr(cls, f"__r{name}__", _arithmetic(op, reflected=True))
-    single: dict[str, Callable[..., Any]] = {**_UNARY, **_ROUNDING}
+    single = {**_UNARY, **_ROUNDING}
     for name, rounding in single.items():
         setattr(cls, f"__{name}__", _single(rounding))
     for name, comparison in _COMPARISON.items():

@@ -15,7 +15,7 @@ from torch.nn.modules import module as hooks
 from torchbend.capture.graph import MODULE, Address
 from torchbend.capture.lookahead import model_frame, source_line
 from torchbend.capture.preserve import Preserved
-from torchbend.capture.recorder import Recorder, _Frame
+from torchbend.capture.recorder import Frame, Recorder
 
 __all__ = ["is_leaf", "ModuleWatch"]
 
@@ -82,14 +82,14 @@ class ModuleWatch:
         if recorder.hidden or torch._C._functorch.peek_interpreter_stack() is not None:  # inside vmap, grad
             self._stack.append((module, "hidden", None))
         elif is_leaf(module):
-            nodes = recorder._each_of(tuple(args))
+            nodes = recorder.each_of(tuple(args))
             recorder.hidden += 1
             self._preserved.before_leaf(module)
             for arg in args if getattr(module, "inplace", False) else ():
                 self._preserved.before_write(arg)
             self._stack.append((module, "leaf", (path, call, nodes)))
         else:
-            recorder.frames.append(_Frame(path, call))
+            recorder.frames.append(Frame(path, call))
             self._stack.append((module, "frame", None))
 
     def _after(self, module: nn.Module, args: Any, *rest: Any) -> Any:
@@ -121,10 +121,10 @@ class ModuleWatch:
         recorder = self._recorder
         given = (*args, *kwargs.values())
         if not getattr(module, "inplace", False):
-            output = recorder._distinct(output, given)
-        node: fx.Node = recorder.create("call_module", path, nodes, recorder._nodes_of(dict(kwargs)))
+            output = recorder.distinct(output, given)
+        node: fx.Node = recorder.create("call_module", path, nodes, recorder.nodes_of(dict(kwargs)))
         frame = model_frame()
         recorder.register(output, node, Address(path, call, MODULE), source_line(frame))
         if isinstance(output, (tuple, list, dict)):
-            recorder._read_ahead(output, node, frame)
+            recorder.read_ahead(output, node, frame)
         return output

@@ -65,8 +65,8 @@ class Bending(Core):
         """Apply a callback to every weight and activation that the patterns select.
 
         Patterns are regular expressions matched from the start of a name; ``"encode:add_4$"`` names the
-        method too. Several bends of one site apply in the order in which they were made. Nothing is destroyed,
-        and `reset` gives everything back.
+        method too. Several bends of one site apply in the order in which they were made. Nothing is
+        destroyed, and `reset` gives everything back.
 
         Args:
             callback: the transformation, or a whole recipe.
