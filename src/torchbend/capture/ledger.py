@@ -15,6 +15,7 @@ from torch import fx, nn
 from torchbend.capture import sizes
 from torchbend.capture.graph import Activation, Address, CapturedGraph, FlowStep
 from torchbend.capture.lookahead import model_frame, source_line
+from torchbend.capture.preserve import INTERNAL
 from torchbend.capture.sizes import TracedFloat, TracedInt, plain
 from torchbend.capture.structure import walk
 from torchbend.capture.unseen import made_since_the_capture_began
@@ -72,8 +73,8 @@ class Ledger:
                         self._named.setdefault(id(tensor), (prefix + name, tensor))
                         self._weights.add(prefix + name)
             if not isinstance(part, torch.jit.ScriptModule):
-                attributes = part.__dict__.items()
-                plain_attributes += [(prefix + n, v) for n, v in attributes if isinstance(v, torch.Tensor)]
+                own = [(n, v) for n, v in part.__dict__.items() if n not in INTERNAL]
+                plain_attributes += [(prefix + n, v) for n, v in own if isinstance(v, torch.Tensor)]
         for name, tensor in plain_attributes:
             self._named.setdefault(id(tensor), (name, tensor))
             self._weights.add(name)
@@ -103,7 +104,11 @@ class Ledger:
         """A new node at the end of the graph, named as torch.fx names it."""
         if name is None and op == "call_function" and target in _PLAIN_NAMES:
             name = _PLAIN_NAMES[target]
-        return self.graph.create_node(op, target, args, kwargs or {}, name=name)
+        node = self.graph.create_node(op, target, name=name)
+        node.args = args  # set apart: the graph would search them for symbolic sizes, which takes long
+        if kwargs:
+            node.kwargs = kwargs
+        return node
 
     def number(self, op: Callable[..., Any], args: tuple[Any, ...], result: Any) -> int | float:
         """Arithmetic on traced numbers: a node and a number that remembers it."""
@@ -230,7 +235,8 @@ class Ledger:
         weight = str(node.target) if node.op == "get_attr" and node.target in self._weights else None
         if address is None and weight is None:
             return
-        shape, dtype = self.unseen(_form, (tensor,), {})
+        with torch._C.DisableTorchFunction():
+            shape, dtype = torch.Size(tensor.shape), tensor.dtype
         self.activations[name] = Activation(
             name, node.op, _text(node.target), shape, dtype, address, source, weight
         )
@@ -268,10 +274,6 @@ def part_name(path: tuple[int | str, ...]) -> str:
 
 def _text(target: Any) -> str:
     return target if isinstance(target, str) else str(getattr(target, "__name__", target))
-
-
-def _form(tensor: torch.Tensor) -> tuple[torch.Size, torch.dtype]:
-    return torch.Size(tensor.shape), tensor.dtype
 
 
 def _copied(tensor: torch.Tensor) -> torch.Tensor:

@@ -13,9 +13,9 @@ import torch
 from torch import nn
 
 # What every module has: hooks and flags, which a call does not change in place.
-_INTERNAL = frozenset(nn.Module().__dict__)
+INTERNAL = frozenset(nn.Module().__dict__)
 
-__all__ = ["Preserved", "random_state_kept"]
+__all__ = ["INTERNAL", "Preserved", "random_state_kept"]
 
 
 class Preserved:
@@ -40,16 +40,17 @@ class Preserved:
 
     def _note(self, held: dict[str, Any]) -> None:
         self._shallow.append((held, dict(held)))
-        for key, value in held.items():
+        for key in ("_parameters", "_buffers", "_modules"):
+            self._shallow.append((held[key], dict(held[key])))
+        for key in [key for key in held if key not in INTERNAL]:
+            value = held[key]
             if isinstance(value, torch.Tensor):
                 self._add(value)
-            elif key in ("_parameters", "_buffers", "_modules"):
-                self._shallow.append((value, dict(value)))
-            elif key not in _INTERNAL and type(value) in (list, dict, set):
+            elif type(value) in (list, dict, set):
                 self._nested.append((held, key, value.copy()))
 
     def _add(self, tensor: torch.Tensor) -> None:
-        if tensor.device.type == "meta" or torch.nn.parameter.is_lazy(tensor):
+        if tensor.is_meta or torch.nn.parameter.is_lazy(tensor):
             return
         self._storages.setdefault(tensor.untyped_storage().data_ptr(), tensor)
 
@@ -67,7 +68,7 @@ class Preserved:
 
     def before_leaf(self, leaf: nn.Module) -> None:
         """Keep the buffers of a leaf module, whose inside is not watched."""
-        for buffer in leaf.buffers():
+        for buffer in leaf.buffers() if leaf._buffers or leaf._modules else ():
             self.before_write(buffer)
 
     def restore(self) -> None:
@@ -111,8 +112,7 @@ def random_state_kept() -> Iterator[None]:
     try:
         yield
     finally:
-        if random.getstate() != python:
-            random.setstate(python)
+        random.setstate(python)  # less work than to ask whether it moved
         if _position(np.random.get_state()) != _position(numpy_state):
             np.random.set_state(numpy_state)
         torch.set_rng_state(cpu)

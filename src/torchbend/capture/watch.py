@@ -30,6 +30,12 @@ def is_leaf(module: nn.Module) -> bool:
     return own and not isinstance(module, _CONTAINERS)
 
 
+def _writes_in_place(leaf: nn.Module) -> bool:
+    if isinstance(leaf, ScriptModule):
+        return bool(getattr(leaf, "inplace", False))
+    return bool(vars(leaf).get("inplace", False))  # not asked: a module takes long to say that it has none
+
+
 class ModuleWatch:
     """Follows which module's code is running, and records leaf modules as one node each.
 
@@ -85,7 +91,7 @@ class ModuleWatch:
             nodes = recorder.each_of(tuple(args))
             recorder.hidden += 1
             self._preserved.before_leaf(module)
-            for arg in args if getattr(module, "inplace", False) else ():
+            for arg in args if _writes_in_place(module) else ():
                 self._preserved.before_write(arg)
             self._stack.append((module, "leaf", (path, call, nodes)))
         else:
@@ -120,7 +126,7 @@ class ModuleWatch:
     ) -> Any:
         recorder = self._recorder
         given = (*args, *kwargs.values())
-        if not getattr(module, "inplace", False):
+        if not _writes_in_place(module):
             output = recorder.distinct(output, given)
         node: fx.Node = recorder.create("call_module", path, nodes, recorder.nodes_of(dict(kwargs)))
         frame = model_frame()
