@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -15,6 +14,7 @@ from torchbend.bending.bends import AppliedBend, CallState, apply_callback
 from torchbend.bending.callback import BendingCallback
 from torchbend.bending.collect import Collector
 from torchbend.bending.live import LiveSession
+from torchbend.bending.locks import lock_of
 from torchbend.bending.parameter import BendingParameter, frozen
 from torchbend.bending.places import Places
 from torchbend.bending.plan import Action, LivePlan
@@ -31,8 +31,9 @@ Wanted = tuple[str, Address, Action]
 class Engine:
     """Bends of one module, and calls with them in force.
 
-    Calls take turns behind one lock: each sees one consistent set of weights and controls. The wrapped module
-    is changed only while a call runs, and put back whatever happens.
+    Calls take turns behind one lock, shared with everyone who bends the same module or parts of it: each sees
+    one consistent set of weights and controls. The wrapped module is changed only while a call runs, and put
+    back whatever happens.
 
     Args:
         module: the wrapped module.
@@ -52,7 +53,7 @@ class Engine:
         self.bases: dict[str, Callable[[Tensor], Tensor]] = {}
         self.guard = "warn"
         self.memo: dict[Hashable, Any] = {}
-        self.lock = threading.RLock()
+        self.lock = lock_of(module)
         self._running = False
         self._structure = 0
         self._compiled = False
@@ -64,6 +65,11 @@ class Engine:
         self._revision = 0
         self._extra_names: set[str] = set()
         self._call = CallState()
+
+    def rewrap(self, module: nn.Module) -> None:
+        """Bend another module of the same structure from now on."""
+        self.module, self.lock = module, lock_of(module)
+        self.changed()
 
     # -- what is bent -------------------------------------------------------------------------------
 

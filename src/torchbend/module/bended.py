@@ -101,7 +101,7 @@ class BendedModule(Selecting, Tracing, Bending, Versions, Looking):
                 moved = module if self.__dict__.get("_move_in_place") else copy.deepcopy(module)
                 moved._apply(fn)  # type: ignore[no-untyped-call]
                 self._modules["module"] = moved
-                self._engine.module = moved
+                self._engine.rewrap(moved)
                 self._versions = {
                     v: {n: fn(t) for n, t in held.items()} for v, held in self._versions.items()
                 }
