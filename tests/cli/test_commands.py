@@ -160,7 +160,7 @@ def test_activations_are_those_of_python(folder: Path, program: Program) -> None
     written = load_file("acts.safetensors")
     assert set(written) == set(wanted) == {"sin", "first"}
     assert all(torch.equal(written[name], wanted[name]) for name in wanted)
-    assert "stddev" in said and "wrote 2 tensor(s)" in said
+    assert "dead" in said and "wrote 2 tensor(s)" in said
     fine(program(*command, "--out", "acts.safetensors", "--bend", "Scale(0)@first.*"))
     assert not load_file("acts.safetensors")["first"].any()
 

@@ -23,7 +23,7 @@ def activations(
         typer.Option("--out", "-o", metavar="FILE.safetensors", help="Where to keep the values."),
     ] = None,
     stats: Annotated[
-        bool, typer.Option("--stats", help="Print shape, range, mean and deviation of each.")
+        bool, typer.Option("--stats", help="Print range, mean, deviation and share of dead channels of each.")
     ] = False,
     weights: options.Weights = None,
     recipe: Annotated[
@@ -54,7 +54,8 @@ def activations(
     from torchbend.cli.outputs import check_out, flat, write_tensors
     from torchbend.cli.steps import steps
     from torchbend.cli.subject import open_subject
-    from torchbend.display import emit, weights_table
+    from torchbend.display import emit
+    from torchbend.module.bending import exactly
 
     if not inputs:
         raise typer.BadParameter("what should the model be run on? give an --input", param_hint="--input")
@@ -86,9 +87,14 @@ def activations(
             found = subject.bended.get_activations(
                 *patterns, fn=call, _args=tuple(given.in_order), **given.by_name
             )
+            measured = None
+            if stats:
+                positional = [tuple(given.in_order)] if given.in_order else None
+                sites = [exactly(name, call) for name in found]
+                measured = subject.bended.stats(*sites, fn=call, inputs=positional, **given.by_name)
     tensors = {path: tensor for name, value in found.items() for path, tensor in flat(value, name).items()}
-    if stats:
-        emit(weights_table(tensors.items()))
+    if measured is not None:
+        emit(measured.table())
     if out is not None:
         write_tensors(out, tensors)
         typer.echo(f"wrote {len(tensors)} tensor(s) to {out}")
