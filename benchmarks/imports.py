@@ -27,13 +27,12 @@ print(time.perf_counter() - begin)
 
 def imports(settings: Settings) -> Section:
     """`import torchbend`, and the same with its core in use (names are imported at first use)."""
-    rounds = 2 if settings.tiny else max(settings.rounds // 2, 5)
+    rounds = 1 if settings.tiny else max(settings.rounds // 2, 5)
     seconds: dict[str, list[float]] = {name: [] for name in _STATEMENTS}
-    for number in range(rounds + 1):
+    _seconds(_STATEMENTS["core"])  # fills the file system's cache
+    for _ in range(rounds):
         for name, statement in _STATEMENTS.items():
-            took = _seconds(statement)
-            if number:  # the first round fills the file system's cache
-                seconds[name].append(took)
+            seconds[name].append(_seconds(statement))
     rows = []
     for name, what in (("torchbend", "`import torchbend`"), ("core", "the same, `BendedModule` in use")):
         alone = Timings({n: seconds[n] for n in (PLAIN, AGAIN, name)})

@@ -41,12 +41,12 @@ def page(
 ) -> str:
     """The whole page."""
     rows = [row for section in sections for row in section.rows if row.bar is not None]
-    parts = [_INTRODUCTION, _summary(rows, memory), _table(["where and when", ""], machine.items())]
-    ruler = [(what, duration(seconds)) for what, seconds in references.items()]
-    parts.append(
-        "## What the machine costs\n\nA ruler for the bars in microseconds: medians of small things in "
-        "this run.\n\n" + _table(["what", "median"], ruler)
-    )
+    parts = [
+        _INTRODUCTION,
+        _summary(rows, memory),
+        _ruler(references),
+        _table(["where and when", ""], machine.items()),
+    ]
     parts += [_section(section) for section in sections]
     if memory is not None:
         parts.append(_memory(memory))
@@ -66,6 +66,14 @@ def _summary(rows: Sequence[Row], memory: MemoryRow | None) -> str:
         missed.append(f"- memory: {_mebi(memory.bent_peak)} for a weight of {_mebi(memory.weight)}")
     text = f"**{sum(map(bool, met))} of {len(met)} bars are met.**\n"
     return text + ("\nNot met in this run:\n\n" + "\n".join(missed) + "\n" if missed else "")
+
+
+def _ruler(references: Mapping[str, float]) -> str:
+    lines = [(what, duration(seconds)) for what, seconds in references.items()]
+    return (
+        "A bar in microseconds asks for more on a slow or busy machine than on a fast one. Beside it, what "
+        "small things took in this run:\n\n" + _table(["what", "median"], lines)
+    )
 
 
 def _measured(row: Row) -> str:

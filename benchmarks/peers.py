@@ -56,7 +56,7 @@ def _nnsight(rounds: int, tiny: bool) -> dict[str, dict[str, float]]:
 
     layers, blocks = two_layers(), thirty_blocks(tiny)
     x, frames = layers.inputs["input"], blocks.inputs["input"]
-    small, large = NNsight(layers.model), NNsight(blocks.model)
+    small, large = NNsight(two_layers().model), NNsight(thirty_blocks(tiny).model)  # it changes its model
     output, sine = _bent(layers, "_0$"), _bent(blocks, "sin_15$")
 
     def module_output() -> Any:
