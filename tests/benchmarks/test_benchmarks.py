@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-
 from benchmarks.__main__ import SECTIONS
 from benchmarks.harness import AGAIN, PLAIN, Bar, Row, Section, Settings, Timings, interleaved
 from benchmarks.machine import describe, load
