@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         Rewire,
         Roll,
         Scale,
+        Shift,
         Smooth,
         ThresholdActivation,
         ThresholdPermute,
@@ -89,6 +90,7 @@ __all__ = [
     "Rewire",
     "Roll",
     "Scale",
+    "Shift",
     "SiteState",
     "Smooth",
     "ThresholdActivation",
@@ -111,7 +113,7 @@ _HOMES = {
     "torchbend.bending.callbacks": (
         "Affine Bias Blend Capture Clamp Cluster Fold Freeze Gate InterpolateActivation "
         "InterpolationFromCapture Lambda Mask Normal OrderedMask Permute Quantize Replace "
-        "Reverse Rewire Roll Scale Smooth ThresholdActivation ThresholdPermute"
+        "Reverse Rewire Roll Scale Shift Smooth ThresholdActivation ThresholdPermute"
     ),
     "torchbend.bending.parameter": "BendingParameter BendingParamType",
     "torchbend.bending.recipe": "BendingConfig",

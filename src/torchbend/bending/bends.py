@@ -65,6 +65,7 @@ class CallState:
         revision: changes with each change of a bend or a control.
         checked: for each site, the revision at which its result was last looked at.
         reshaped: bends that changed a shape in this call, as ``(site, callback, before, after)``.
+        retyped: activations whose dtype was changed in this call, as ``(site, before, after)``.
     """
 
     extra: Mapping[str, Any] = field(default_factory=dict)
@@ -72,6 +73,7 @@ class CallState:
     revision: Any = 0
     checked: dict[SiteState, Any] = field(default_factory=dict)
     reshaped: list[tuple[str, str, torch.Size, torch.Size]] = field(default_factory=list)
+    retyped: list[tuple[str, torch.dtype, torch.dtype]] = field(default_factory=list)
 
 
 def apply_callback(callback: BendingCallback, x: Tensor, site: SiteState, call: CallState) -> Tensor:
@@ -79,7 +81,7 @@ def apply_callback(callback: BendingCallback, x: Tensor, site: SiteState, call: 
 
     Raises:
         ShapeError: the result has another shape, and the callback does not mean to change it.
-        DeviceError: the callback mixes devices.
+        DeviceError: the callback mixes devices, or its result is on another one.
         CallbackError: the callback failed.
         NonFiniteError: the result is not finite and the guard is ``"raise"``.
     """
@@ -90,6 +92,16 @@ def apply_callback(callback: BendingCallback, x: Tensor, site: SiteState, call: 
         raise
     except (RuntimeError, TypeError, ValueError, IndexError, KeyError, AttributeError) as error:
         raise _told(callback, x, site, error) from error
+    if bent.device != x.device:
+        raise DeviceError(
+            f"{callback!r} returned a tensor on another device",
+            site=site.label,
+            wanted=str(x.device),
+            got=str(bent.device),
+            next_step=f"keep the tensor on {x.device}, where the model is",
+        )
+    if bent.dtype != x.dtype and site.kind == "activation":
+        call.retyped.append((site.label, x.dtype, bent.dtype))
     if bent.shape != shape:
         if not callback.changes_shape:
             raise ShapeError(

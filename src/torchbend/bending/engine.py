@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from types import GeneratorType
 from typing import Any
 
 import torch
@@ -21,7 +22,7 @@ from torchbend.bending.plan import Action, LivePlan
 from torchbend.bending.site_state import SiteState
 from torchbend.bending.weights import BentWeight, BentWeights
 from torchbend.capture import Address, Capture
-from torchbend.errors import ShapeError, TorchbendError
+from torchbend.errors import CallbackError, ShapeError, TorchbendError
 
 __all__ = ["Engine"]
 
@@ -170,7 +171,17 @@ class Engine:
             self.compile()
             if self._idle:  # the lock is held meanwhile: no other call may swap weights in
                 return function(*args, **kwargs)
-            return self._run(method, function, args, kwargs, self._session)
+            result = self._run(method, function, args, kwargs, self._session)
+        return self._steps(method, result) if isinstance(result, GeneratorType) else result
+
+    def _steps(self, method: str, generator: GeneratorType[Any, Any, Any]) -> Iterator[Any]:
+        """A method that yields: each of its steps is a call of its own, with the bends of that moment."""
+        while True:
+            try:
+                value = self.call(f"{method}() step", next, (generator,), {})
+            except StopIteration:
+                return
+            yield value
 
     def call_with(
         self,
@@ -242,6 +253,7 @@ class Engine:
         call, controls, kept = self._call, self._controls, None
         call.guard, call.extra = self.guard, extra
         call.reshaped.clear()
+        call.retyped.clear()
         call.revision = self._structure, self._revision
         self._running = True
         try:
@@ -265,8 +277,11 @@ class Engine:
                 kept.__exit__(None, None, None)
 
     def _blame(self, error: Exception) -> None:
-        """Where a bend changed a shape, a failure further down is told as that bend's."""
-        if not self._call.reshaped or isinstance(error, TorchbendError):
+        """Where a bend changed a shape or a dtype, a failure further down is told as that bend's."""
+        if isinstance(error, TorchbendError):
+            return
+        if not self._call.reshaped:
+            self._blame_type(error)
             return
         site, callback, before, after = self._call.reshaped[-1]
         raise ShapeError(
@@ -275,6 +290,19 @@ class Engine:
             wanted=tuple(before),
             got=tuple(after),
             next_step="keep the shape, or bend further down where the new shape fits",
+        ) from error
+
+    def _blame_type(self, error: Exception) -> None:
+        retyped = [*self._call.retyped, *self._weights.retyped()]
+        if not retyped:
+            return
+        site, before, after = retyped[-1]
+        raise CallbackError(
+            f"after a bend changed a dtype, the model failed: {error}",
+            site=site,
+            wanted=str(before),
+            got=str(after),
+            next_step=f"return {before} from the callback, or bend a floating-point site",
         ) from error
 
     # -- beside calls -------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from torchbend.bending.plan import Actions, act
 from torchbend.capture import Activation, Address, Capture, Replay
 from torchbend.capture.graph import INPUT
 from torchbend.capture.operators import is_in_place
+from torchbend.errors import ReplayError, TorchbendError
 
 __all__ = ["bend_replay", "actions_by_node"]
 
@@ -46,7 +47,18 @@ def bend_replay(engine: Engine, fn: str, given: Mapping[str, Any], inputs: Mappi
             found = actions.get(name)
             return value if found is None else act(value, *found)
 
-        return Replay(engine.module, capture, change).run_from(given, inputs)
+        try:
+            return Replay(engine.module, capture, change).run_from(given, inputs)
+        except TorchbendError:
+            raise
+        except RuntimeError as error:
+            raise ReplayError(
+                f"the rest of {fn!r} failed from there on: {error}",
+                site=", ".join(f"{fn}:{name}" for name in given),
+                wanted=", ".join(f"{name} like {tuple(capture.activations[name].shape)}" for name in given),
+                got=", ".join(f"{name} {tuple(getattr(v, 'shape', ()))}" for name, v in given.items()),
+                next_step="give values of the shape, dtype and device that the activation has",
+            ) from error
 
 
 def _bent_part(capture: Capture, engine: Engine, name: str, value: Any, known: Mapping[str, Any]) -> Any:

@@ -45,7 +45,9 @@ def matching(names: Iterable[str], pattern: str) -> list[str]:
             got=pattern,
             next_step="escape special characters with a backslash",
         ) from None
-    return [name for name in names if compiled.match(name)]
+    # a part's name as it is printed, lstm[0], is no regular expression for itself
+    exact = pattern.removesuffix("$")
+    return [name for name in names if compiled.match(name) or ("[" in exact and name == exact)]
 
 
 def split_method(pattern: str) -> tuple[str | None, str]:

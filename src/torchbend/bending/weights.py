@@ -143,6 +143,16 @@ class BentWeights:
         self._before.clear()
         self._installed.clear()
 
+    def retyped(self) -> list[tuple[str, torch.dtype, torch.dtype]]:
+        """The weights in place now whose dtype is not the module's own: name, own dtype, bent dtype."""
+        own = {id(slot): value.dtype for slot, value in self._before if isinstance(value, Tensor)}
+        return [
+            (weight.place.names[0], own[id(slot)], tensor.dtype)
+            for weight, tensor in self._installed
+            for slot in weight.place.slots[:1]
+            if own.get(id(slot), tensor.dtype) != tensor.dtype
+        ]
+
     def tensors(self) -> dict[str, Tensor]:
         """Each tensor that is in place now, by each of its names."""
         return {name: tensor for weight, tensor in self._installed for name in weight.place.names}

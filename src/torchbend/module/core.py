@@ -45,6 +45,15 @@ class Core(nn.Module):
         self._modules["module"] = module
         self._engine = Engine(module)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "module":
+            raise TorchbendError(
+                "the wrapped module cannot be replaced",
+                wanted="a BendedModule of its own for each module",
+                next_step="wrap the other module: BendedModule(other)",
+            )
+        super().__setattr__(name, value)
+
     @property
     def module(self) -> nn.Module:
         """The wrapped module: as it was, whatever is bent."""

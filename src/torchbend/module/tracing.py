@@ -16,7 +16,7 @@ from torchbend.bending.site_state import SiteState
 from torchbend.bending.sites import matching, not_found, split_method
 from torchbend.capture import capture, graph_module
 from torchbend.capture.structure import bind_inputs
-from torchbend.errors import CaptureError, ReplayError
+from torchbend.errors import CaptureError, ReplayError, SiteNotFoundError
 from torchbend.module.core import Core
 
 __all__ = ["Tracing"]
@@ -124,6 +124,13 @@ class Tracing(Core):
         if values not in ("bent", "original", "both"):
             raise CaptureError("unknown kind of values", wanted="'bent', 'original' or 'both'", got=values)
         captured = self._capture_of(fn)
+        if not patterns:
+            raise SiteNotFoundError(
+                "no activation was asked for",
+                site=fn,
+                wanted="at least one pattern",
+                next_step="get_activations('.*', ...) gives all; print_activations() lists them",
+            )
         names = self._activations_matching(patterns, fn)
         if _save_as_method is not None:
             self._keep(_save_as_method, partial(self._collect_named, names, fn, values, _args))
@@ -177,9 +184,9 @@ class Tracing(Core):
                 raise
 
     def _collect_named(
-        self, names: list[str], fn: str, values: str, args: tuple[Any, ...], **inputs: Any
+        self, names: list[str], fn: str, values: str, args: tuple[Any, ...], *more: Any, **inputs: Any
     ) -> dict[str, Any]:
-        return self._collect(names, fn, values, args, inputs)
+        return self._collect(names, fn, values, (*args, *more), inputs)
 
     def _weights_for(self, names: list[str], fn: str, values: str) -> list[Any]:
         """What the activations that only read a weight give: that weight."""
@@ -263,7 +270,7 @@ class Tracing(Core):
         return bend_replay(self._engine, fn, given, inputs)
 
     def _keep(self, name: str, run: Callable[..., Any]) -> None:
-        if not name.isidentifier() or hasattr(type(self), name):
+        if not name.isidentifier() or hasattr(type(self), name) or hasattr(self.module, name):
             raise CaptureError(
                 f"a method cannot be kept as {name!r}",
                 wanted="an identifier that is not taken",

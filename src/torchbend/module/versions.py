@@ -90,8 +90,16 @@ class Versions(Core):
             strict = False
         elif isinstance(weights, nn.Module):
             given = dict(weights.state_dict())
-        else:
+        elif isinstance(weights, Mapping) and all(isinstance(t, Tensor) for t in weights.values()):
             given = dict(weights)
+        else:
+            raise VersionError(
+                f"these are no weights for version {name!r}",
+                site=name,
+                wanted="a state dict (tensors by name) or a module",
+                got=type(weights).__name__,
+                next_step="pass model.state_dict(), or the model itself",
+            )
         self._versions[name] = self._differing(name, given, strict)
         if self._uses(name):
             self._activate(self._version, self._mix)
@@ -241,7 +249,17 @@ class Versions(Core):
         self, default: float = 0.0, *, normalize: bool = False, **weights: float
     ) -> None:
         """Like `interpolate`, until `remove_interpolation_weights`."""
-        mix = {DEFAULT: float(default), **{name: float(w) for name, w in weights.items()}}
+        given = {DEFAULT: default, **weights}
+        wrong = [name for name, weight in given.items() if not isinstance(weight, (int, float))]
+        if wrong:
+            raise VersionError(
+                "the weight of a version is a number",
+                site=wrong[0],
+                wanted="a number",
+                got=repr(given[wrong[0]]),
+                next_step=f"interpolate({wrong[0]}=0.5)",
+            )
+        mix = {name: float(weight) for name, weight in given.items()}
         total = sum(mix.values())
         if normalize:
             if total == 0:

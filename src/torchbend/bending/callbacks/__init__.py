@@ -18,7 +18,7 @@ from torchbend.bending.callbacks.replace import Replace
 from torchbend.bending.callbacks.rewire import Rewire
 from torchbend.bending.callbacks.smooth import Smooth
 from torchbend.bending.callbacks.threshold import ThresholdActivation
-from torchbend.bending.callbacks.time_shift import Reverse, Roll
+from torchbend.bending.callbacks.time_shift import Reverse, Roll, Shift
 
 __all__ = [
     "Affine",
@@ -43,6 +43,7 @@ __all__ = [
     "Rewire",
     "Roll",
     "Scale",
+    "Shift",
     "Smooth",
     "ThresholdActivation",
     "ThresholdPermute",

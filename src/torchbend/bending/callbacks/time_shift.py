@@ -12,7 +12,7 @@ from torchbend.bending.callback import BendingCallback
 from torchbend.bending.callbacks.axes import along, checked_dim, resolved_dim
 from torchbend.bending.site_state import SiteState
 
-__all__ = ["Roll", "Reverse"]
+__all__ = ["Roll", "Shift", "Reverse"]
 
 
 class Roll(BendingCallback):
@@ -55,6 +55,21 @@ class Roll(BendingCallback):
         if self.wrap:
             return rolled
         return rolled.masked_fill(along((source < 0) | (source >= size), x, dim), 0)
+
+
+class Shift(Roll):
+    """Shifts along a dimension; zeros come in at one end, what leaves at the other is gone: a delay.
+
+    Args:
+        shift: by how many steps, negative ones too; a number (rounded), a control or an expression.
+        dim: to shift along; the last one (time) by default.
+
+    Raises:
+        CallbackError: ``dim`` is not a dimension of the tensor.
+    """
+
+    def __init__(self, shift: Any = 1, dim: int = -1) -> None:
+        super().__init__(shift, dim, wrap=False)
 
 
 class Reverse(BendingCallback):
