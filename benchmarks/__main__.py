@@ -15,7 +15,7 @@ from benchmarks.controls import streaming
 from benchmarks.forward import activations, weights
 from benchmarks.harness import Section, Settings
 from benchmarks.imports import imports
-from benchmarks.machine import describe, load
+from benchmarks.machine import Before, describe
 from benchmarks.memory import memory
 from benchmarks.page import page
 from benchmarks.peers import compared
@@ -37,7 +37,7 @@ _PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 def measure(settings: Settings, only: Sequence[str] = ()) -> str:
     """The page; ``only`` names sections, by default all of them, the memory and the peers."""
     torch.set_num_threads(1)
-    before, ruler = load(), references(settings)
+    before, ruler = Before(), references(settings)
     sections = []
     for name, section in SECTIONS.items():
         if not only or name in only:

@@ -6,32 +6,43 @@ import datetime
 import os
 import platform
 import subprocess
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
-__all__ = ["describe", "load"]
+__all__ = ["Before", "describe"]
 
 _ROOT = Path(__file__).parent.parent
 
 
-def load() -> str:
+def _load() -> str:
     """The load averages over 1, 5 and 15 minutes."""
     if not hasattr(os, "getloadavg"):
         return "unknown"
     return ", ".join(f"{value:.2f}" for value in os.getloadavg())
 
 
-def describe(load_before: str) -> dict[str, str]:
+@dataclass(frozen=True)
+class Before:
+    """What is noted before the first measurement: the code that is measured may change meanwhile."""
+
+    load: str = field(default_factory=_load)
+    commit: str = field(default_factory=lambda: _commit())
+
+
+def describe(before: Before) -> dict[str, str]:
     """What a reader needs to judge the numbers, in the order of the page."""
+    after = _commit()
+    commit = before.commit if after == before.commit else f"{before.commit} at first, {after} at the end"
     return {
         "Date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
-        "Commit": _commit(),
+        "Commit": commit,
         "Processor": _processor(),
         "Cores": str(os.cpu_count()),
         "Threads of torch": str(torch.get_num_threads()),
-        "Load average (1, 5, 15 minutes) before": load_before,
-        "Load average after": load(),
+        "Load average (1, 5, 15 minutes) before": before.load,
+        "Load average after": _load(),
         "System": f"{platform.system()} {platform.machine()}",
         "Python": platform.python_version(),
         "torch": torch.__version__,

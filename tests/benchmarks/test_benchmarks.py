@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from benchmarks.__main__ import SECTIONS
 from benchmarks.harness import AGAIN, PLAIN, Bar, Row, Section, Settings, Timings, interleaved
-from benchmarks.machine import describe, load
+from benchmarks.machine import Before, describe
 from benchmarks.memory import MemoryRow, memory
 from benchmarks.page import duration, page
 from benchmarks.reference import references
@@ -19,7 +19,7 @@ TINY = Settings(rounds=2, short_rounds=3, tiny=True, peers=False)
 def test_a_section_is_measured_and_renders(name: str) -> None:
     section = SECTIONS[name](TINY)
     assert section.rows and all(row.measured > 0 and row.plain > 0 for row in section.rows)
-    text = page(describe(load()), references(TINY), [section], None, {})
+    text = page(describe(Before()), references(TINY), [section], None, {})
     assert f"## {section.title}" in text and all(row.what in text for row in section.rows)
 
 
