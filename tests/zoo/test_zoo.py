@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import operator
 from functools import cache
 from typing import Any
 
@@ -44,6 +45,12 @@ REFUSED = {
 DECIDED_BY_VALUES = {"data_control": "where", "custom_function": "linear"}
 
 
+HOOKS = [
+    operator.attrgetter(name)
+    for name in ("_forward_hooks", "_forward_pre_hooks", "_forward_hooks_always_called", "_backward_hooks")
+]
+
+
 @cache
 def traced(name: str) -> tuple[nn.Module, tb.BendedModule, Any]:
     """The built model, bent by nothing, with its method traced, and the plain output."""
@@ -54,6 +61,15 @@ def traced(name: str) -> tuple[nn.Module, tb.BendedModule, Any]:
     torch.manual_seed(0)
     bended.trace(fn=entry.method, **entry.inputs())
     return model, bended, plain
+
+
+class Generated(nn.Module):
+    """The generated code of a capture, called as the model's method, with the model's buffers in sight."""
+
+    def __init__(self, code: nn.Module, model: nn.Module, entry: Entry) -> None:
+        super().__init__()
+        self.model = model
+        self.__dict__[entry.method] = code
 
 
 def replayed(
@@ -76,6 +92,7 @@ def test_capture_changes_nothing(entry: Entry) -> None:
     model = entry.build()
     weights = {n: t.clone() for n, t in [*model.named_parameters(), *model.named_buffers()]}
     modes = [m.training for m in model.modules()]
+    registered = [[list(hooks(m)) for hooks in HOOKS] for m in model.modules()]
     attributes = [sorted(vars(m)) for m in model.modules()]
     torch.manual_seed(3)
     random_state = torch.get_rng_state()
@@ -87,7 +104,7 @@ def test_capture_changes_nothing(entry: Entry) -> None:
         assert same(after[name].detach(), tensor.detach()), name
     assert [m.training for m in model.modules()] == modes
     assert [sorted(vars(m)) for m in model.modules()] == attributes
-    assert not any(m._forward_hooks_always_called for m in model.modules())
+    assert [[list(hooks(m)) for hooks in HOOKS] for m in model.modules()] == registered
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
@@ -96,6 +113,9 @@ def test_replay_equals_the_model(entry: Entry) -> None:
     capture = bended._captures[entry.method]
     bended.graph(entry.method).lint()
     assert same(replayed(entry, model, capture, entry.inputs()), plain)
+    modes = [m.training for m in model.modules()]
+    assert same(call(entry, Generated(bended.graph_module(entry.method), model, entry)), plain)
+    assert [m.training for m in model.modules()] == modes
     if entry.other_inputs is None:
         return
     other = entry.other_inputs()

@@ -1,7 +1,8 @@
 """Run a method once and get its graph: ``capture``, ``Replay``, ``graph_module``."""
 
+from torchbend.capture.code import graph_module
 from torchbend.capture.graph import Activation, Address, Capture, CapturedGraph, FlowStep
-from torchbend.capture.replay import Replay, graph_module
+from torchbend.capture.replay import Replay
 from torchbend.capture.trace import capture
 
 __all__ = [

@@ -12,8 +12,11 @@ import numpy as np
 import torch
 from torch import nn
 
-# What every module has: hooks and flags, which a call does not change in place.
+# What every module has: flags, and dicts that are noted by themselves.
 INTERNAL = frozenset(nn.Module().__dict__)
+_REGISTERED = ("_parameters", "_buffers", "_modules")
+# A model may register hooks when it is first called.
+_HOOKS = tuple(sorted(key for key in INTERNAL if key.startswith(("_forward_hooks", "_forward_pre_hooks"))))
 
 __all__ = ["INTERNAL", "Preserved", "random_state_kept"]
 
@@ -40,7 +43,7 @@ class Preserved:
 
     def _note(self, held: dict[str, Any]) -> None:
         self._shallow.append((held, dict(held)))
-        for key in ("_parameters", "_buffers", "_modules"):
+        for key in _REGISTERED + _HOOKS:
             self._shallow.append((held[key], dict(held[key])))
         for key in [key for key in held if key not in INTERNAL]:
             value = held[key]

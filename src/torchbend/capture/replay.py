@@ -9,13 +9,13 @@ import torch
 from torch import fx, nn
 from torch.fx.immutable_collections import immutable_dict, immutable_list
 
-from torchbend.capture.graph import Capture, CapturedGraph, FlowStep
+from torchbend.capture.graph import Capture, FlowStep
 from torchbend.capture.operators import is_in_place
 from torchbend.capture.sizes import plain
 from torchbend.capture.unseen import check_inputs
 from torchbend.errors import ReplayError
 
-__all__ = ["Replay", "check_step", "graph_module"]
+__all__ = ["Replay", "check_step"]
 
 Change = Callable[[str, Any], Any]
 
@@ -297,71 +297,3 @@ def _equal(a: Any, b: Any) -> bool:
     if isinstance(a, float) and isinstance(b, float):
         return a == b or (a != a and b != b)
     return bool(type(a) is type(b) and a == b) or bool(a == b)
-
-
-def graph_module(module: nn.Module, capture: Capture, checks: bool = True) -> fx.GraphModule:
-    """The captured graph as a ``torch.fx.GraphModule`` that shares the module's weights.
-
-    Args:
-        module: where weights and leaf modules come from.
-        capture: the captured method.
-        checks: with the flow steps as nodes: it then refuses an input that would have taken another way.
-    """
-    graph = CapturedGraph()
-    known: dict[fx.Node, fx.Node] = {}
-    steps: dict[fx.Node | None, list[FlowStep]] = {}
-    for step in capture.graph.flow_steps if checks else ():
-        steps.setdefault(step.after, []).append(step)
-    root: dict[str, Any] = {}
-    placeholders = [n for n in capture.graph.nodes if n.op == "placeholder"]
-    for node in capture.graph.nodes:
-        if node.op in ("get_attr", "call_module"):
-            root[str(node.target)] = _attribute(module, capture, str(node.target))
-        copied = graph.node_copy(node, lambda n: known[n])
-        if node.op == "placeholder":
-            default = [
-                s.expected for s in capture.graph.flow_steps if s.kind == "argument" and s.args[0] is node
-            ]
-            copied.args = (default[0],) if default and _simple(default[0]) else ()
-        known[node] = copied
-        if node.op != "placeholder" or node is placeholders[-1]:
-            due = [
-                s for p in (placeholders if node.op == "placeholder" else [node]) for s in steps.get(p, ())
-            ]
-            for step in due:
-                _check_node(graph, root, known, step, capture.method)
-            if node.op == "placeholder" and checks and capture.fingerprints:
-                held = graph.create_node("get_attr", "_fingerprints")
-                root["_fingerprints"] = capture.fingerprints
-                values = {str(p.target): known[p] for p in placeholders}
-                graph.create_node("call_function", check_inputs, (held, capture.method, values), {})
-    made = fx.GraphModule(root, graph, class_name=f"{type(module).__name__}_{capture.method}")
-    made.train(module.training)
-    return made
-
-
-def _check_node(
-    graph: CapturedGraph, root: dict[str, Any], known: dict[fx.Node, fx.Node], step: FlowStep, method: str
-) -> None:
-    if step.target is None:
-        return
-    name = f"_flow_step{sum(k.startswith('_flow_step') for k in root)}"
-    root[name] = FlowStep(
-        step.kind, step.target, tuple(map(str, step.args)), step.expected, None, step.source
-    )
-    held = graph.create_node("get_attr", name)
-    values = fx.node.map_arg(step.args, lambda n: known[n])
-    graph.create_node("call_function", check_step, (held, method, values), {})
-
-
-def _attribute(module: nn.Module, capture: Capture, target: str) -> Any:
-    if target in capture.constants:
-        return capture.constants[target]
-    value: Any = module
-    for part in target.split("."):
-        value = getattr(value, part)
-    return value
-
-
-def _simple(value: Any) -> bool:
-    return isinstance(value, (int, float, str, bool, type(None)))

@@ -32,6 +32,7 @@ def told_as(message: str, site: str, next_step: str | None = None) -> Iterator[N
         raise
     except (
         ArithmeticError,
+        AssertionError,
         AttributeError,
         ImportError,
         LookupError,
