@@ -65,7 +65,10 @@ def _summary(rows: Sequence[Row], memory: MemoryRow | None) -> str:
     if memory is not None and not memory.met:
         missed.append(f"- memory: {_mebi(memory.bent_peak)} for a weight of {_mebi(memory.weight)}")
     text = f"**{sum(map(bool, met))} of {len(met)} bars are met.**\n"
-    return text + ("\nNot met in this run:\n\n" + "\n".join(missed) + "\n" if missed else "")
+    if not missed:
+        return text
+    why = "What stands behind them: [what bending and tracing cost](limitations.md#what-bending-and-tracing-cost)."
+    return text + "\nNot met in this run:\n\n" + "\n".join(missed) + f"\n\n{why}\n"
 
 
 def _ruler(references: Mapping[str, float]) -> str:
