@@ -67,7 +67,8 @@ def _summary(rows: Sequence[Row], memory: MemoryRow | None) -> str:
     text = f"**{sum(map(bool, met))} of {len(met)} bars are met.**\n"
     if not missed:
         return text
-    why = "What stands behind them: [what bending and tracing cost](limitations.md#what-bending-and-tracing-cost)."
+    page = "limitations.md#what-bending-and-tracing-cost"
+    why = f"What stands behind them: [what bending and tracing cost]({page})."
     return text + "\nNot met in this run:\n\n" + "\n".join(missed) + f"\n\n{why}\n"
 
 
