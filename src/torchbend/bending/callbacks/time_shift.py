@@ -64,6 +64,8 @@ class Shift(Roll):
         shift: by how many steps, negative ones too; a number (rounded), a control or an expression.
         dim: to shift along; the last one (time) by default.
 
+    Shape: any, kept.
+
     Raises:
         CallbackError: ``dim`` is not a dimension of the tensor.
     """
