@@ -32,6 +32,11 @@ def _kept(names: list[str], flt: Patterns, exclude: Patterns) -> list[str]:
     return [n for n in names if n in chosen and n not in dropped]
 
 
+def _opcodes(op: Patterns) -> set[str] | None:
+    """The opcodes to keep; ``None`` for all."""
+    return None if op is None else {op} if isinstance(op, str) else set(op)
+
+
 class Looking(Core):
     """The side of a bent module that shows what is there."""
 
@@ -136,7 +141,7 @@ class Looking(Core):
             exclude: regular expressions of names to leave out.
         """
         known = self._capture_of(fn).activations
-        ops = None if op is None else {op} if isinstance(op, str) else set(op)
+        ops = _opcodes(op)
         names = [n for n, a in known.items() if ops is None or a.op in ops]
         return {n: known[n] for n in _kept(names, flt, exclude)}
 
@@ -182,7 +187,7 @@ class Looking(Core):
             The table as text.
         """
         graph = self.graph(fn)
-        ops = None if op is None else {op} if isinstance(op, str) else set(op)
+        ops = _opcodes(op)
         nodes = {n.name: n for n in graph.nodes if ops is None or n.op in ops}
         return emit(graph_table(graph, [nodes[n] for n in _kept(list(nodes), flt, exclude)]), out)
 
