@@ -21,6 +21,9 @@ __all__ = [
     "VersionError",
     "WeightsFileError",
     "ExportError",
+    "RAVEConfigError",
+    "CheckpointError",
+    "StreamError",
     "AudioFileError",
     "MissingExtraError",
 ]
@@ -116,6 +119,18 @@ class WeightsFileError(TorchbendError):
 
 class ExportError(TorchbendError):
     """A bent model, or something in it, cannot leave Python."""
+
+
+class RAVEConfigError(TorchbendError, ValueError):
+    """Parts of a RAVE configuration are unknown, or cannot work together."""
+
+
+class CheckpointError(TorchbendError):
+    """A RAVE checkpoint is foreign, damaged, or does not fit its configuration."""
+
+
+class StreamError(TorchbendError, ValueError):
+    """A block or a batch that a running stream cannot take."""
 
 
 class AudioFileError(TorchbendError):

@@ -1,0 +1,1 @@
+"""The RAVE model family: plain PyTorch, streaming or not, that reads the original's checkpoints."""
