@@ -189,7 +189,7 @@ class NoiseV1Config:
     """The filtered noise of the first generator.
 
     Attributes:
-        ratios: strides of the convolutions that find the filters; one filter for each ``prod(ratios)`` frames.
+        ratios: strides of the convolutions that find the filters; a filter for each ``prod(ratios)`` frames.
         bands: frequencies at which a filter is given.
     """
 
