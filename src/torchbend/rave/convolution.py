@@ -37,6 +37,10 @@ class _Kernel(Leaf):
             data = self.weight.data
             self.weight.data = data.contiguous() if layout is None else layout(data)
 
+    def layout_for_signals(self) -> Callable[[Tensor], Tensor] | None:
+        """The layout that is fastest on long signals."""
+        return None
+
     def layout_for_blocks(self) -> Callable[[Tensor], Tensor] | None:
         """The layout that is fastest on the short signals of a stream."""
         inputs, kernel = self.weight.shape[1:]
@@ -154,9 +158,11 @@ class ConvTranspose1d(_Kernel):
         rows(cache, x).copy_(full[..., frames:].detach())
         return full[..., :frames]
 
-    def layout_for_blocks(self) -> Callable[[Tensor], Tensor] | None:
+    def layout_for_signals(self) -> Callable[[Tensor], Tensor] | None:
         """Channels last."""
         return channels_last
+
+    layout_for_blocks = layout_for_signals
 
     def extra_repr(self) -> str:
         """The sizes."""

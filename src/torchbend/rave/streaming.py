@@ -1,8 +1,9 @@
 """What a streaming model remembers between blocks, and how late its output is.
 
-A layer that needs past samples is a `Leaf`. It has a ``cache``, which is ``None`` offline. Opening a stream walks
-through the model in the order of its signal, tells each leaf how late its input already is, and gives it a cache of
-zeros (Caillon and Esling, "Streamable Neural Audio Synthesis with Non-Causal Convolutions", arXiv 2204.07064).
+A layer that needs past samples is a `Leaf`. It has a ``cache``, which is ``None`` offline. Opening a stream
+walks through the model in the order of its signal, tells each leaf how late its input already is, and gives it
+a cache of zeros (Caillon and Esling, "Streamable Neural Audio Synthesis with Non-Causal Convolutions",
+arXiv 2204.07064).
 """
 
 from __future__ import annotations
@@ -11,14 +12,26 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from torchbend.errors import StreamError
 
-__all__ = ["Delay", "DelayLine", "Leaf", "Path", "StreamState", "Walk", "follow", "rows"]
+__all__ = [
+    "Delay",
+    "DelayLine",
+    "Leaf",
+    "Measure",
+    "Opening",
+    "Path",
+    "StreamState",
+    "Walk",
+    "close",
+    "follow",
+    "rows",
+]
 
 
 @dataclass(frozen=True)
@@ -101,7 +114,13 @@ class DelayLine(Leaf):
 class Walk(Protocol):
     """What is done at each layer on the way of a signal."""
 
-    as_original: bool
+    @property
+    def as_original(self) -> bool:
+        """Align layers and branches as the original's exports do."""
+
+    @property
+    def opens(self) -> bool:
+        """Whether layers are prepared for a stream, and not only measured."""
 
     def leaf(self, layer: Leaf, delay: Delay) -> Delay:
         """At a layer with a past; gives the delay after it."""
@@ -120,10 +139,10 @@ class Path(Protocol):
 
 def follow(module: nn.Module, delay: Delay, walk: Walk) -> Delay:
     """Take ``walk`` through a module in the order of its signal; gives the delay of its output."""
-    if isinstance(module, Leaf):
-        return walk.leaf(module, delay)
     if isinstance(module, Path):
         return module.follow(delay, walk)
+    if isinstance(module, Leaf):
+        return walk.leaf(module, delay)
     if isinstance(module, nn.Sequential):
         for layer in module:
             delay = follow(layer, delay, walk)
@@ -135,6 +154,7 @@ class Measure:
     """A walk that changes nothing: it only adds up delays."""
 
     as_original: bool = False
+    opens: ClassVar[bool] = False
 
     def leaf(self, layer: Leaf, delay: Delay) -> Delay:
         """The delay after the layer."""
@@ -157,6 +177,7 @@ class Opening:
     batch: int
     like: Tensor
     as_original: bool = False
+    opens: ClassVar[bool] = True
 
     def leaf(self, layer: Leaf, delay: Delay) -> Delay:
         """Open the layer."""
@@ -182,6 +203,11 @@ class StreamState:
     def __init__(self, model: nn.Module, batch: int, as_original: bool = False) -> None:
         self.batch = batch
         self.as_original = as_original
+        self.tensors: dict[str, Tensor] = {}
+        self.collect(model)
+
+    def collect(self, model: nn.Module) -> None:
+        """Take over the caches that the model has now."""
         self.tensors = {name: cache for name, _, cache in _caches(model) if cache is not None}
 
     def reset(self) -> None:

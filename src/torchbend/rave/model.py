@@ -1,0 +1,294 @@
+"""The whole model: audio to latents and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from torchbend.errors import ShapeError, StreamError
+from torchbend.rave.bottlenecks import build_bottleneck
+from torchbend.rave.config import GeneratorV1Config, RAVEConfig
+from torchbend.rave.discriminators import build_discriminator
+from torchbend.rave.generator_v1 import GeneratorV1
+from torchbend.rave.generator_v2 import GeneratorV2
+from torchbend.rave.losses.distance import AudioDistance
+from torchbend.rave.mel import MelSpectrogram
+from torchbend.rave.pqmf import PQMF
+from torchbend.rave.streaming import Delay, Measure, Opening, StreamState, Walk, close, follow
+from torchbend.rave.validation import check
+
+__all__ = ["RAVE"]
+
+Method = Literal["encode", "decode", "forward"]
+
+
+class RAVE(nn.Module):
+    """A variational autoencoder of audio (Caillon and Esling, arXiv 2111.05011) and its relatives.
+
+    The names of its parameters are those of the original's checkpoints.
+
+    Args:
+        config: what it is made of.
+
+    Raises:
+        RAVEConfigError: the parts cannot work together.
+    """
+
+    latent_pca: Tensor
+    latent_mean: Tensor
+    fidelity: Tensor
+    receptive_field: Tensor
+
+    def __init__(self, config: RAVEConfig) -> None:
+        super().__init__()
+        check(config)
+        self.config = config
+        size = config.latent_size
+        self.register_buffer("latent_pca", torch.eye(size))
+        self.register_buffer("latent_mean", torch.zeros(size))
+        self.register_buffer("fidelity", torch.zeros(size))
+        self.register_buffer("receptive_field", torch.zeros(2, dtype=torch.long))
+        self.pqmf = PQMF(config.pqmf, config.channels, config.padding)
+        if config.mel is not None and config.input == "mel":
+            self.spectrogram = MelSpectrogram(config.mel, config.sampling_rate)
+        self.encoder = build_bottleneck(config)
+        arguments = (config.decoder_inputs, config.output_size, config.padding)
+        self.decoder: GeneratorV1 | GeneratorV2
+        if isinstance(config.decoder, GeneratorV1Config):
+            self.decoder = GeneratorV1(config.decoder, *arguments)
+        else:
+            self.decoder = GeneratorV2(config.decoder, *arguments)
+        self.discriminator = build_discriminator(config.discriminator, config.channels)
+        self.audio_distance = AudioDistance(config.training.distance)
+        self.multiband_audio_distance = AudioDistance(config.training.distance)
+        self.__dict__["stream_state"] = None
+
+    # -- audio to latents and back ---------------------------------------------------------------------------
+
+    def analyse(self, x: Tensor) -> Tensor:
+        """The encoder's input: bands, log-mel frames, or the audio itself.
+
+        Args:
+            x: audio, shape ``[B, channels, T]``.
+        """
+        self._check(x, self.config.channels, self.config.ratio, "audio")
+        if self.config.input == "pqmf":
+            return self.pqmf(x)  # type: ignore[no-any-return]
+        return self.spectrogram(x) if self.config.input == "mel" else x  # type: ignore[no-any-return]
+
+    def encode(self, x: Tensor) -> Tensor:
+        """The raw output of the encoder: means and scales where it is variational.
+
+        Args:
+            x: audio in [-1, 1], shape ``[B, channels, T]``; in a stream T is a multiple of `ratio`.
+
+        Returns:
+            Shape ``[B, config.encoder_outputs, T / ratio]``.
+
+        Raises:
+            ShapeError: the audio has another number of dimensions or channels.
+            StreamError: a block does not suit the stream.
+        """
+        with self._streaming():
+            return self.encoder(self.analyse(x))  # type: ignore[no-any-return]
+
+    def latents(self, x: Tensor) -> Tensor:
+        """The latents without randomness: the means where the encoder is variational.
+
+        Args:
+            x: audio in [-1, 1], shape ``[B, channels, T]``.
+
+        Returns:
+            Shape ``[B, latent_size, T / ratio]``.
+        """
+        return self.encoder.latents(self.encode(x))
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Audio from latents.
+
+        Args:
+            z: shape ``[B, config.decoder_inputs, T]``; noise for the channels that are missing is added.
+
+        Returns:
+            Shape ``[B, channels, T * ratio]``.
+
+        Raises:
+            ShapeError: the latents have another number of dimensions or channels.
+        """
+        z = self._with_noise(z)
+        with self._streaming():
+            y: Tensor = self.decoder(z)
+            return self.pqmf.inverse(y) if self.config.output == "pqmf" else y
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Encode, sample, decode.
+
+        Args:
+            x: audio in [-1, 1], shape ``[B, channels, T]``.
+
+        Returns:
+            Shape ``[B, channels, T]``.
+        """
+        return self.decode(self.encoder.reparametrize(self.encode(x))[0])
+
+    def _with_noise(self, z: Tensor) -> Tensor:
+        size, wanted = self.config.latent_size, self.config.decoder_inputs
+        if z.dim() == 3 and z.shape[1] == size < wanted:
+            noise = torch.randn(z.shape[0], wanted - size, z.shape[-1], dtype=z.dtype, device=z.device)
+            return torch.cat([z, noise], 1)
+        self._check(z, wanted, 1, "latents")
+        return z
+
+    def _check(self, x: Tensor, channels: int, multiple: int, what: str) -> None:
+        if x.dim() != 3 or x.shape[1] != channels or x.shape[-1] < multiple:
+            raise ShapeError(
+                f"the model cannot take these {what}",
+                site=what,
+                wanted=f"[batch, {channels}, time], time at least {multiple}",
+                got=list(x.shape),
+                next_step=f"for one signal, tensor[None] adds the batch; this model has {channels} channels",
+            )
+        if self.is_streaming and x.shape[-1] % multiple:
+            raise StreamError(
+                "a block of a stream has to hold whole frames",
+                site=what,
+                wanted=f"a multiple of {multiple} samples",
+                got=x.shape[-1],
+                next_step="collect samples until there are enough, or call offline()",
+            )
+
+    # -- sizes -----------------------------------------------------------------------------------------------
+
+    @property
+    def ratio(self) -> int:
+        """Audio samples for each latent frame."""
+        return self.config.ratio
+
+    @property
+    def latent_size(self) -> int:
+        """Number of latent dimensions."""
+        return self.config.latent_size
+
+    @property
+    def sample_rate(self) -> int:
+        """In Hz."""
+        return self.config.sampling_rate
+
+    @property
+    def channels(self) -> int:
+        """Channels of the audio."""
+        return self.config.channels
+
+    # -- streams ---------------------------------------------------------------------------------------------
+
+    @property
+    def is_streaming(self) -> bool:
+        """Whether blocks are taken as the continuation of earlier ones."""
+        return self.__dict__["stream_state"] is not None
+
+    def stream(self, batch: int = 1, as_original: bool = False) -> StreamState:
+        """Take what comes as a stream of blocks, from silence on.
+
+        Args:
+            batch: largest number of signals that are streamed side by side.
+            as_original: align layers as the original's exports do. Their latents fall between the frames of the
+                offline ones, v1's odd bands have their signs turned, GRU and spectrogram forget the past.
+
+        Returns:
+            All that the model remembers; ``reset()`` and ``copy()`` it, `resume` a copy.
+
+        Raises:
+            StreamError: the batch is smaller than 1.
+        """
+        if batch < 1:
+            raise StreamError("a stream needs a batch", site="batch", wanted="at least 1", got=batch)
+        close(self)
+        opening = Opening(batch, self.latent_mean, as_original)
+        self._follow_encode(Delay(), opening)
+        self._follow_decode(Delay(), opening)
+        self._arrange(streaming=True)
+        state = StreamState(self, batch, as_original)
+        self.__dict__["stream_state"] = state
+        return state
+
+    def resume(self, state: StreamState) -> None:
+        """Go on from a state that `stream` or its copy gave.
+
+        Raises:
+            StreamError: the state is not of this model's stream.
+        """
+        running = self.__dict__["stream_state"]
+        if running is None or running.as_original != state.as_original:
+            self.stream(state.batch, state.as_original)
+        state.install(self)
+        self.__dict__["stream_state"] = state
+
+    def offline(self) -> None:
+        """Take each input as a whole signal again."""
+        close(self)
+        self.pqmf.odd = False
+        self._arrange(streaming=False)
+        self.__dict__["stream_state"] = None
+
+    def delay(self, method: Method = "forward", as_original: bool = False) -> Fraction:
+        """How late the output of a stream is, in samples, against the offline output.
+
+        Args:
+            method: ``"encode"``, ``"decode"`` or ``"forward"``.
+            as_original: with the alignment of the original's exports.
+
+        Returns:
+            Samples of audio; for the latents of ``encode`` too. A whole number unless ``as_original``.
+
+        Raises:
+            StreamError: there is no such method.
+        """
+        walk, late = Measure(as_original), Fraction(0)
+        if method not in ("encode", "decode", "forward"):
+            raise StreamError(
+                "no delay is known for this method",
+                wanted="'encode', 'decode' or 'forward'",
+                got=repr(method),
+            )
+        if method != "decode":
+            late += self._follow_encode(Delay(), walk).frames * self.ratio
+        if method != "encode":
+            late += self._follow_decode(Delay(), walk).frames
+        return late
+
+    def latency(self, method: Method = "forward") -> float:
+        """How late the output of a stream is, in milliseconds (see `delay`)."""
+        return 1000.0 * float(self.delay(method)) / self.sample_rate
+
+    def _follow_encode(self, delay: Delay, walk: Walk) -> Delay:
+        if self.config.input == "pqmf":
+            delay = self.pqmf.follow_analysis(delay, walk)
+        elif self.config.input == "mel":
+            delay = follow(self.spectrogram, delay, walk)
+        return follow(self.encoder, delay, walk)
+
+    def _follow_decode(self, delay: Delay, walk: Walk) -> Delay:
+        delay = follow(self.decoder, delay, walk)
+        return self.pqmf.follow_synthesis(delay, walk) if self.config.output == "pqmf" else delay
+
+    def _arrange(self, streaming: bool) -> None:
+        for part in (self.pqmf, self.encoder, self.decoder):
+            for layer in part.modules():
+                arrange = getattr(layer, "arrange", None)
+                if arrange is not None:
+                    arrange(layer.layout_for_blocks() if streaming else layer.layout_for_signals())
+
+    def _streaming(self) -> Any:
+        """A stream keeps no gradients: they would reach back to its start."""
+        return torch.set_grad_enabled(torch.is_grad_enabled() and not self.is_streaming)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> RAVE:
+        moved = super()._apply(fn, recurse)
+        state = self.__dict__["stream_state"]
+        if state is not None:
+            state.collect(self)
+        return moved
