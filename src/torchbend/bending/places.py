@@ -2,7 +2,8 @@
 
 A *slot* is a container and a key: ``module._parameters["weight"]``, an entry of an LSTM's flat list of
 weights. Tied weights are one tensor in several slots. A weight that is computed from parts (weight norm,
-parametrizations) is an *effective* weight: its slot holds what computes it.
+parametrizations) is an *effective* weight: its slot holds what computes it. A module of any origin can have
+such weights: its ``computed_weights`` names their parts, an attribute ``given_<name>`` stands for a whole one.
 """
 
 from __future__ import annotations
@@ -195,6 +196,10 @@ def _effective(path: str, part: nn.Module, weights: dict[str, Place]) -> Iterato
             parts = [n for n in weights if n.startswith(inside)]
             slot = Slot(lists._modules, name, partial(_Computed, lists[name]))
             yield Place([prefix + name], "effective", _reader(part, name), [slot], parts=parts)
+    for name, own in getattr(part, "computed_weights", {}).items():
+        slot = Slot(vars(part), f"given_{name}")
+        parts = [prefix + p for p in own]
+        yield Place([prefix + name], "effective", partial(getattr, part, name), [slot], parts=parts)
     for key, hook in part._forward_pre_hooks.items():
         name = getattr(hook, "name", None)
         if not hasattr(hook, "compute_weight") or not isinstance(name, str):

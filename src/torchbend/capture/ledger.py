@@ -75,6 +75,8 @@ class Ledger:
             if not isinstance(part, torch.jit.ScriptModule):
                 own = [(n, v) for n, v in part.__dict__.items() if n not in INTERNAL]
                 plain_attributes += [(prefix + n, v) for n, v in own if isinstance(v, torch.Tensor)]
+            for name in getattr(part, "computed_weights", ()):
+                plain_attributes.append((prefix + name, getattr(part, name)))
         for name, tensor in plain_attributes:
             self._named.setdefault(id(tensor), (name, tensor))
             self._weights.add(name)
