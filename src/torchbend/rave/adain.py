@@ -14,10 +14,11 @@ ROWS = 64
 
 
 class AdaIN(nn.Module):
-    """Gives its input the mean and deviation of a target that it has learned (Huang and Belongie, 1703.06868).
+    """Gives a sound the mean and deviation of a target (Huang and Belongie, arXiv 1703.06868).
 
-    ``x`` is the source, ``y`` the target. While ``learn_x`` or ``learn_y`` is set, each call adds its block to the
-    average of that side's statistics. Without statistics of both sides, and in training, it is the identity.
+    ``x`` is the source, ``y`` the target. While ``learn_x`` or ``learn_y`` is set, each call adds its block
+    to the average of that side's statistics. Without statistics of both sides, and in training, it is the
+    identity.
 
     Args:
         channels: of the signal.

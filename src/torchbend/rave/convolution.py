@@ -105,8 +105,8 @@ class Conv1d(_Kernel):
             full = torch.cat([cache, x], -1)
             cache.copy_(full[..., x.shape[-1] :].detach())
             x = full[..., : full.shape[-1] - self.late] if self.late else full
-        elif self.pad[0] == self.pad[1]:
-            left = self.pad[0]
+        elif self.pad[0] == self.pad[1] and self.inputs >= _FEWEST_CHANNELS:
+            left = self.pad[0]  # saves a copy; few channels are padded apart, to keep the order of long sums
         else:
             x = F.pad(x, self.pad)
         return F.conv1d(x, self.weight, None, self.stride, left, self.dilation, self.groups)
@@ -122,8 +122,8 @@ class Conv1d(_Kernel):
 class ConvTranspose1d(_Kernel):
     """A transposed convolution whose kernel is twice its stride, without bias, offline or streaming.
 
-    Each input adds two strides of output; the second half of the last one is kept for the next block. Offline the
-    same sum starts at zero, so that the graph and its names are those of a stream.
+    Each input adds two strides of output; the second half of the last one is kept for the next block. Offline
+    the same sum starts at zero, so that the graph and its names are those of a stream.
 
     Args:
         inputs: channels in.

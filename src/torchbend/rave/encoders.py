@@ -31,7 +31,7 @@ class EncoderV1(nn.Module):
         config: its sizes.
         inputs: channels of the input.
         latent_size: of the latents.
-        outputs: values for each latent: 2 for mean and scale, which then come from different halves of the features.
+        outputs: values for each latent: 2 for mean and scale, each from one half of the features.
         mode: padding.
     """
 

@@ -65,7 +65,7 @@ class GeneratorV2(nn.Module):
         return "noise_module" in self._modules
 
     def follow(self, delay: Delay, walk: Walk) -> Delay:
-        """Take ``walk`` through the layers; the original neither aligns them nor keeps the branches in step."""
+        """Take ``walk`` through the layers; the original aligns neither them nor the branches."""
         delay = follow(self.net, Delay(delay.frames, None) if walk.as_original else delay, walk)
         if not self.has_noise:
             return delay

@@ -195,8 +195,8 @@ class RAVE(nn.Module):
 
         Args:
             batch: largest number of signals that are streamed side by side.
-            as_original: align layers as the original's exports do. Their latents fall between the frames of the
-                offline ones, v1's odd bands have their signs turned, GRU and spectrogram forget the past.
+            as_original: align layers as the original's exports do. Their latents fall between the frames of
+                the offline ones, v1's odd bands have their signs turned, GRU and spectrogram forget the past.
 
         Returns:
             All that the model remembers; ``reset()`` and ``copy()`` it, `resume` a copy.

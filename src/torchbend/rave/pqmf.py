@@ -1,7 +1,7 @@
 """The pseudo-quadrature mirror filter bank, offline and streaming.
 
-Near-perfect reconstruction: a prototype low-pass filter, modulated by cosines (Nguyen, "Near-perfect-reconstruction
-pseudo-QMF banks", IEEE Transactions on Signal Processing 42, 1994).
+Near-perfect reconstruction: a prototype low-pass filter, modulated by cosines (Nguyen,
+"Near-perfect-reconstruction pseudo-QMF banks", IEEE Transactions on Signal Processing 42, 1994).
 """
 
 from __future__ import annotations
@@ -120,8 +120,10 @@ class PQMF(nn.Module):
         return delay if self.bands == 1 else walk.leaf(self.forward_conv, delay)
 
     def follow_synthesis(self, delay: Delay, walk: Walk) -> Delay:
-        """Take ``walk`` from bands to audio; the original does not see that frames that are late by an odd number
-        have their signs turned."""
+        """Take ``walk`` from bands to audio.
+
+        Frames that are late by an odd number have their signs turned, which the original does not see.
+        """
         if self.bands == 1:
             return delay
         if walk.opens:

@@ -1,8 +1,8 @@
 """What a streaming model remembers between blocks, and how late its output is.
 
 A layer that needs past samples is a `Leaf`. It has a ``cache``, which is ``None`` offline. Opening a stream
-walks through the model in the order of its signal, tells each leaf how late its input already is, and gives it
-a cache of zeros (Caillon and Esling, "Streamable Neural Audio Synthesis with Non-Causal Convolutions",
+walks through the model in the order of its signal, tells each leaf how late its input already is, and gives
+it a cache of zeros (Caillon and Esling, "Streamable Neural Audio Synthesis with Non-Causal Convolutions",
 arXiv 2204.07064).
 """
 

@@ -67,7 +67,7 @@ class ResidualStack(nn.Module):
     Args:
         channels: of the signal.
         kernels: one chain for each kernel size.
-        dilations: one residual layer of a chain for each item, with one convolution for each of its dilations.
+        dilations: one residual layer of a chain for each item, one convolution for each of its dilations.
         mode: padding.
     """
 
