@@ -15,9 +15,10 @@ from torchbend.rave.streaming import Delay, Leaf, rows
 
 __all__ = ["Conv1d", "ConvTranspose1d", "NormConv1d", "NormConvTranspose1d"]
 
-# Kernels of fewer channels gain nothing from the other layout.
-_FEWEST_CHANNELS = 32
+# Kernels of fewer input channels gain little from the other layout, and keep the order of their sums.
+_FEWEST_CHANNELS = 128
 _FEWEST_CHANNELS_POINTWISE = 256
+_FEW_TO_PAD = 32
 
 
 class _Kernel(Leaf):
@@ -105,7 +106,7 @@ class Conv1d(_Kernel):
             full = torch.cat([cache, x], -1)
             cache.copy_(full[..., x.shape[-1] :].detach())
             x = full[..., : full.shape[-1] - self.late] if self.late else full
-        elif self.pad[0] == self.pad[1] and self.inputs >= _FEWEST_CHANNELS:
+        elif self.pad[0] == self.pad[1] and self.inputs > _FEW_TO_PAD:
             left = self.pad[0]  # saves a copy; few channels are padded apart, to keep the order of long sums
         else:
             x = F.pad(x, self.pad)

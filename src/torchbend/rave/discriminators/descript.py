@@ -14,6 +14,7 @@ from torchbend.rave.config import DescriptConfig
 from torchbend.rave.discriminators.convnet import Features, NormConv, check_audio
 from torchbend.rave.discriminators.multi_period import fold
 from torchbend.rave.discriminators.spectral import ComplexSTFT
+from torchbend.rave.pqmf_design import low_pass
 
 __all__ = ["BandDiscriminator", "DescriptDiscriminator", "PeriodDiscriminator", "RateDiscriminator"]
 
@@ -116,7 +117,8 @@ class RateDiscriminator(nn.Module):
         self.convs = nn.ModuleList(_layer(conv) for conv in convs)
         self.conv_post = NormConv(1024, 1, (3,), pad=(1,))
         if factor > 1:
-            self.register_buffer("downsampler", _low_pass(math.pi / factor, 140.0)[None, None])
+            taps = low_pass(math.pi / factor, 140.0)
+            self.register_buffer("downsampler", torch.from_numpy(taps.astype(np.float32))[None, None])
         self.least = 1
 
     def forward(self, x: Tensor) -> list[Tensor]:
@@ -127,21 +129,6 @@ class RateDiscriminator(nn.Module):
             x = low.reshape(*x.shape[:2], -1)
         features = _chain(x, self.convs)
         return [*features, self.conv_post(features[-1])]
-
-
-def _low_pass(cutoff: float, attenuation: float) -> Tensor:
-    """A Kaiser window times a sinc, of odd length (Oppenheim and Schafer, section 7.6).
-
-    Args:
-        cutoff: in radians for each sample; it is the transition's width too.
-        attenuation: of the stop band, in dB, more than 50.
-    """
-    order = math.ceil((attenuation - 7.95) / (2.285 * cutoff) + 1)
-    taps = 2 * (order // 2) + 1
-    time = np.arange(taps) - (taps - 1) / 2
-    bell = np.kaiser(taps, 0.1102 * (attenuation - 8.7))
-    kernel = cutoff / math.pi * np.sinc(cutoff / math.pi * time) * bell
-    return torch.from_numpy(kernel.astype(np.float32))
 
 
 class DescriptDiscriminator(nn.Module):
