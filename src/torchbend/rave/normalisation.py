@@ -7,6 +7,7 @@ itself is computed at first use and kept until a part is changed or exchanged.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -53,9 +54,9 @@ class _Fold(NamedTuple):
         return (type(None), ())
 
 
-def _mark(tensor: Tensor) -> tuple[int, int]:
+def _mark(tensor: Tensor) -> int:
     """Changes when the values of a tensor are changed in place."""
-    return tensor.data_ptr(), 0 if tensor.is_inference() else tensor._version
+    return 0 if tensor.is_inference() else tensor._version
 
 
 class Normalised(nn.Module):
@@ -103,6 +104,10 @@ class Normalised(nn.Module):
             weight = weight if layout is None else layout(weight)
         own["_fold"] = _Fold((source, g, marks), weight)
         return weight
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Normalised:
+        self.forget()
+        return super()._apply(fn, recurse)
 
     def forget(self) -> None:
         """Drop the computed weight: the next use computes it anew."""

@@ -102,7 +102,7 @@ class PQMF(nn.Module):
     def _flip(self, y: Tensor, signs: Tensor) -> Tensor:
         """Turn the sign of every other band in every other frame."""
         frames = y.shape[-1]
-        return y * signs.repeat(1, (frames + 1) // 2)[:, :frames]
+        return y * signs.repeat(1, -(-frames // 2))[:, :frames]
 
     def _check(self, x: Tensor, wanted: int) -> None:
         if x.dim() != 3 or x.shape[1] != wanted:
