@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -25,7 +28,8 @@ __all__ = ["Bottleneck", "Discrete", "Spherical", "Variational", "Wasserstein", 
 class Bottleneck(nn.Module):
     """A network and its latents.
 
-    ``warmed_up`` is set in the second phase of training.
+    ``warmed_up`` is set in the second phase of training. While ``samples`` is set, latents are drawn from their
+    distributions; otherwise they are the means.
 
     Args:
         net: from the input to the raw latents.
@@ -38,6 +42,7 @@ class Bottleneck(nn.Module):
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
         self.encoder = net
+        self.samples = True
         if not isinstance(self, Spherical):
             self.register_buffer("warmed_up", torch.tensor(0))
 
@@ -45,6 +50,15 @@ class Bottleneck(nn.Module):
         """Enter the second phase of training, or leave it."""
         if "warmed_up" in self._buffers:
             self.warmed_up.fill_(int(state))
+
+    @contextmanager
+    def sampling(self, on: bool) -> Iterator[None]:
+        """Within it, latents are drawn from their distributions, or not."""
+        before, self.samples = self.samples, on
+        try:
+            yield
+        finally:
+            self.samples = before
 
     def follow(self, delay: Delay, walk: Walk) -> Delay:
         """Take ``walk`` through the network."""
@@ -73,8 +87,8 @@ class Bottleneck(nn.Module):
         raise NotImplementedError
 
     def latents(self, raw: Tensor) -> Tensor:
-        """What the latents are without randomness; shape ``[B, L, T]``."""
-        return self.reparametrize(raw)[0]
+        """The latents alone, without noise beside them and regularisation; shape ``[B, L, T]``."""
+        raise NotImplementedError
 
 
 class Variational(Bottleneck):
@@ -93,14 +107,21 @@ class Variational(Bottleneck):
 
     def reparametrize(self, raw: Tensor) -> tuple[Tensor, Tensor]:
         """A sample, and beta times the divergence from the standard normal distribution."""
-        mean, scale = raw.chunk(2, 1)
-        std = F.softplus(scale) + 1e-4
-        z = torch.randn_like(mean) * std + mean
+        mean, std = self._distribution(raw)
+        z = torch.randn_like(mean) * std + mean if self.samples else mean
         return z, self.beta * kl_normal(mean, std)
 
     def latents(self, raw: Tensor) -> Tensor:
-        """The means."""
-        return raw.chunk(2, 1)[0]
+        """A sample, or the means."""
+        if not self.samples:
+            return raw.chunk(2, 1)[0]
+        mean, std = self._distribution(raw)
+        return torch.randn_like(mean) * std + mean
+
+    @staticmethod
+    def _distribution(raw: Tensor) -> tuple[Tensor, Tensor]:
+        mean, scale = raw.chunk(2, 1)
+        return mean, F.softplus(scale) + 1e-4
 
 
 class _Augmented(Bottleneck):
@@ -184,6 +205,10 @@ class Spherical(Bottleneck):
     def reparametrize(self, raw: Tensor) -> tuple[Tensor, Tensor]:
         """The directions at length one, and no regularisation."""
         return normalise(raw), raw.new_zeros(())
+
+    def latents(self, raw: Tensor) -> Tensor:
+        """The directions at length one."""
+        return normalise(raw)
 
 
 def build_bottleneck(config: RAVEConfig) -> Bottleneck:

@@ -97,7 +97,7 @@ class RAVE(nn.Module):
             return self.encoder(self.analyse(x))  # type: ignore[no-any-return]
 
     def latents(self, x: Tensor) -> Tensor:
-        """The latents without randomness: the means where the encoder is variational.
+        """The latents: a sample, or the means where ``encoder.samples`` is off.
 
         Args:
             x: audio in [-1, 1], shape ``[B, channels, T]``.
@@ -133,7 +133,7 @@ class RAVE(nn.Module):
         Returns:
             Shape ``[B, channels, T]``.
         """
-        return self.decode(self.encoder.reparametrize(self.encode(x))[0])
+        return self.decode(self.encoder.latents(self.encode(x)))
 
     def _with_noise(self, z: Tensor) -> Tensor:
         size, wanted = self.config.latent_size, self.config.decoder_inputs

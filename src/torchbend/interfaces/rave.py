@@ -1,0 +1,309 @@
+"""RAVE behind its own verbs: encode, decode, and everything in between."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from fractions import Fraction
+from typing import Literal, cast
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from torchbend.audio import read_audio, write_audio
+from torchbend.errors import AudioFileError, NonFiniteError, ShapeError
+from torchbend.interfaces.base import Interface
+from torchbend.module.part import BendedPart
+from torchbend.rave import RAVE, StreamState, load
+from torchbend.rave.losses.receptive_field import receptive_field
+from torchbend.rave.pca import dims_for_fidelity, fidelity_for_dims, project, unproject
+
+__all__ = ["BendedRAVE"]
+
+Path = str | os.PathLike[str]
+Sound = Tensor | Path | Sequence[Path]
+
+_TRACED_FRAMES = 4
+_SHORTEST_TRACE = 8192
+
+
+class BendedRAVE(Interface):
+    """A RAVE model that can be looked into, bent and played.
+
+    ``forward``, ``encode`` and ``decode`` are traced when it is loaded, so that their activations have names.
+    Latents are those that the model is sure of (the means) unless ``sample`` is set.
+
+    Args:
+        path: a run folder, a ``.ckpt``, a ``.ts``, a folder or file of this package's own, or a model.
+        strict: refuse a checkpoint that lacks weights of encoder or decoder.
+        batch_size: signals that a stream holds side by side, at most.
+        sample: draw latents from their distributions, as in training, instead of taking the means.
+
+    Raises:
+        CheckpointError: the file is no RAVE model.
+        RAVEConfigError: its configuration cannot work.
+    """
+
+    def __init__(
+        self, path: Path | RAVE, strict: bool = True, batch_size: int = 4, *, sample: bool = False
+    ) -> None:
+        model = path if isinstance(path, RAVE) else load(path, strict=strict)
+        super().__init__(model.eval())
+        self.batch_size = batch_size
+        self.sample = sample
+        self._trace_all()
+
+    def _trace_all(self) -> None:
+        model = self.rave
+        state = torch.Generator().manual_seed(0)
+        frames = max(_TRACED_FRAMES, _SHORTEST_TRACE // model.ratio)
+        x = 0.1 * torch.randn(1, model.channels, frames * model.ratio, generator=state)
+        z = torch.randn(1, model.config.decoder_inputs, frames, generator=state)
+        x, z = x.to(model.latent_mean), z.to(model.latent_mean)
+        with self._mode():
+            self.trace("encode", x)
+            self.trace("decode", z)
+            self.trace("forward", x)
+
+    def _mode(self) -> ExitStack:
+        """One call at a time, sampling or not."""
+        stack = ExitStack()
+        stack.enter_context(self._engine.lock)
+        stack.enter_context(self.rave.encoder.sampling(self.sample))
+        return stack
+
+    # -- what it is made of ----------------------------------------------------------------------------------
+
+    @property
+    def rave(self) -> RAVE:
+        """The wrapped model, not bent."""
+        return cast(RAVE, self.module)
+
+    @property
+    def encoder(self) -> BendedPart:
+        """The encoder, bent; its ``module`` is the encoder itself."""
+        return BendedPart(self, "encoder")
+
+    @property
+    def decoder(self) -> BendedPart:
+        """The decoder, bent; its ``module`` is the decoder itself."""
+        return BendedPart(self, "decoder")
+
+    @property
+    def discriminator(self) -> BendedPart:
+        """The discriminator, bent; its ``module`` is the discriminator itself."""
+        return BendedPart(self, "discriminator")
+
+    @property
+    def sample_rate(self) -> int:
+        """In Hz."""
+        return self.rave.sample_rate
+
+    @property
+    def channels(self) -> int:
+        """Channels of the audio."""
+        return self.rave.channels
+
+    @property
+    def latent_size(self) -> int:
+        """Number of latent dimensions."""
+        return self.rave.latent_size
+
+    @property
+    def ratio(self) -> int:
+        """Audio samples for each latent frame."""
+        return self.rave.ratio
+
+    @property
+    def receptive_field(self) -> tuple[int, int]:
+        """Samples before and after its place that an output sample depends on.
+
+        Read from the checkpoint; measured, which takes seconds, where the checkpoint does not tell.
+        """
+        left, right = (int(n) for n in self.rave.receptive_field)
+        return (left, right) if left or right else receptive_field(self.rave)
+
+    # -- audio to latents and back ---------------------------------------------------------------------------
+
+    def forward(self, x: Sound, *, sample_rate: int | None = None) -> Tensor:
+        """Encode and decode.
+
+        Args:
+            x: audio in [-1, 1], shape ``[B, C, T]``, ``[C, T]`` or ``[T]``; or one or several sound files.
+            sample_rate: of ``x``, in Hz, to be checked against the model's.
+
+        Returns:
+            Shape ``[B, C, T]``.
+
+        Raises:
+            ShapeError: another number of channels.
+            NonFiniteError: the audio holds NaN or infinity.
+            AudioFileError: a file cannot be read, or the sample rate is another.
+        """
+        x = self._audio(x, sample_rate)
+        length = x.shape[-1]
+        with self._mode():
+            return self._call("forward", (self._whole_frames(x),), {})[..., :length]  # type: ignore[no-any-return]
+
+    def encode(self, x: Sound, postprocess: bool = False, *, sample_rate: int | None = None) -> Tensor:
+        """Latents of audio.
+
+        Args:
+            x: audio in [-1, 1], shape ``[B, C, T]``, ``[C, T]`` or ``[T]``; or one or several sound files.
+            postprocess: turn the latents to their principal components, the most telling first.
+            sample_rate: of ``x``, in Hz, to be checked against the model's.
+
+        Returns:
+            Shape ``[B, latent_size, frames]``; a started frame is completed with silence.
+
+        Raises:
+            ShapeError: another number of channels.
+            NonFiniteError: the audio holds NaN or infinity.
+            AudioFileError: a file cannot be read, or the sample rate is another.
+        """
+        x = self._whole_frames(self._audio(x, sample_rate))
+        encoder = self.rave.encoder
+        with self._mode():
+            raw = self._call("encode", (x,), {})
+            z: Tensor = self._engine.call("encoder.latents()", encoder.latents, (raw,), {})
+        return project(z, self.rave.latent_pca, self.rave.latent_mean) if postprocess else z
+
+    def decode(
+        self, z: Tensor, preprocess: bool = False, *, fill: Literal["zeros", "noise"] = "zeros"
+    ) -> Tensor:
+        """Audio from latents.
+
+        Args:
+            z: shape ``[B, n, frames]`` or ``[n, frames]``; n is `latent_size`, or less with ``preprocess``.
+            preprocess: ``z`` holds principal components.
+            fill: what stands for components that ``z`` lacks.
+
+        Returns:
+            Shape ``[B, C, frames * ratio]``.
+
+        Raises:
+            ShapeError: another number of latents.
+            NonFiniteError: the latents hold NaN or infinity.
+        """
+        z = self._finite(z[None] if z.dim() == 2 else z, "z").to(self.rave.latent_mean)
+        if preprocess:
+            z = unproject(z, self.rave.latent_pca, self.rave.latent_mean, fill=fill)
+        return self._call("decode", (z,), {})  # type: ignore[no-any-return]
+
+    def get_dims_for_fidelity(self, fidelity: float) -> int:
+        """How many principal components reconstruct this share (0 to 1) of the latents' variance."""
+        return dims_for_fidelity(self.rave.fidelity, float(fidelity))
+
+    def get_fidelity_for_dims(self, dims: int) -> float:
+        """The share of the latents' variance that so many principal components reconstruct."""
+        return fidelity_for_dims(self.rave.fidelity, int(dims))
+
+    # -- sound files -----------------------------------------------------------------------------------------
+
+    def load_audio(self, *paths: Path) -> Tensor:
+        """Sound files at the model's sample rate and number of channels.
+
+        Args:
+            paths: the files; shorter ones are followed by silence.
+
+        Returns:
+            Shape ``[files, channels, T]``.
+
+        Raises:
+            AudioFileError: a file cannot be read, or none is given.
+        """
+        if not paths:
+            raise AudioFileError("no sound file was given", site="paths", wanted="at least one path")
+        sounds = [self._fit(read_audio(path, self.sample_rate)[0]) for path in paths]
+        longest = max(sound.shape[-1] for sound in sounds)
+        together = torch.stack([F.pad(sound, (0, longest - sound.shape[-1])) for sound in sounds])
+        return together.to(self.rave.latent_mean)
+
+    def write_audio(self, path: Path, x: Tensor) -> None:
+        """Write audio of shape ``[C, T]`` or ``[1, C, T]`` to a sound file, at the model's sample rate.
+
+        Raises:
+            AudioFileError: the file cannot be written.
+            ShapeError: there are several signals.
+        """
+        if x.dim() == 3 and len(x) != 1:
+            raise ShapeError(
+                "one file holds one signal",
+                site=str(path),
+                wanted="[channels, time] or [1, channels, time]",
+                got=list(x.shape),
+                next_step="write each signal of the batch to a file of its own",
+            )
+        write_audio(path, x[0] if x.dim() == 3 else x, self.sample_rate)
+
+    def _fit(self, sound: Tensor) -> Tensor:
+        """A file's channels made those of the model: averaged to one, or one repeated."""
+        if sound.shape[0] == self.channels:
+            return sound
+        if self.channels == 1:
+            return sound.mean(0, keepdim=True)
+        if sound.shape[0] == 1:
+            return sound.expand(self.channels, -1)
+        return sound[: self.channels] if sound.shape[0] > self.channels else self._too_few(sound)
+
+    def _too_few(self, sound: Tensor) -> Tensor:
+        raise AudioFileError(
+            "the file has too few channels for this model",
+            wanted=f"{self.channels}, or 1",
+            got=sound.shape[0],
+        )
+
+    def _audio(self, x: Sound, sample_rate: int | None) -> Tensor:
+        if not isinstance(x, Tensor):
+            return self.load_audio(*([x] if isinstance(x, (str, os.PathLike)) else x))
+        if sample_rate is not None and sample_rate != self.sample_rate:
+            raise AudioFileError(
+                "the audio has another sample rate than the model",
+                site="sample_rate",
+                wanted=f"{self.sample_rate} Hz",
+                got=f"{sample_rate} Hz",
+                next_step=f"torchbend.audio.resample(x, {sample_rate}, {self.sample_rate})",
+            )
+        x = self._finite(x, "x").to(self.rave.latent_mean)
+        if x.dim() == 1:
+            x = x[None]
+        return x[None] if x.dim() == 2 else x
+
+    @staticmethod
+    def _finite(x: Tensor, name: str) -> Tensor:
+        if not bool(torch.isfinite(x).all()):
+            raise NonFiniteError(
+                "the input holds NaN or infinity",
+                site=name,
+                wanted="finite numbers",
+                got=f"{int((~torch.isfinite(x)).sum())} that are not",
+                next_step="torch.nan_to_num replaces them",
+            )
+        return x
+
+    def _whole_frames(self, x: Tensor) -> Tensor:
+        """Silence after audio that ends within a frame; a stream takes whole frames only."""
+        missing = -x.shape[-1] % self.ratio
+        return F.pad(x, (0, missing)) if missing and not self.rave.is_streaming else x
+
+    # -- streams ---------------------------------------------------------------------------------------------
+
+    def stream(self, batch: int | None = None, as_original: bool = False) -> StreamState:
+        """Take what comes as blocks of a stream (see `RAVE.stream`), up to ``batch_size`` signals."""
+        with self._engine.lock:
+            return self.rave.stream(self.batch_size if batch is None else batch, as_original)
+
+    def offline(self) -> None:
+        """Take each input as a whole signal again."""
+        with self._engine.lock:
+            self.rave.offline()
+
+    def delay(self, method: Literal["encode", "decode", "forward"] = "forward") -> Fraction:
+        """How late the output of a stream is, in samples (see `RAVE.delay`)."""
+        return self.rave.delay(method)
+
+    def latency(self, method: Literal["encode", "decode", "forward"] = "forward") -> float:
+        """How late the output of a stream is, in milliseconds."""
+        return self.rave.latency(method)
