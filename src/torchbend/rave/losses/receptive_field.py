@@ -19,6 +19,8 @@ __all__ = ["receptive_field"]
 
 _SHORTEST = 2**15
 _LONGEST = 2**22
+# The gradient at the ends is a product of many small numbers: it starts large, so as not to vanish there.
+_LOUD = 2.0**64
 
 
 def receptive_field(model: RAVE) -> tuple[int, int]:
@@ -27,6 +29,8 @@ def receptive_field(model: RAVE) -> tuple[int, int]:
     They are measured by the gradient of one output sample, on ever longer inputs until the gradient has ended
     on both sides. Every channel of the input counts. Latents are neither sampled nor quantised meanwhile, and
     recurrent layers, which see the whole past, are left out.
+
+    Where delays leave samples out close to the output sample, they are not counted.
 
     Args:
         model: not streaming; it is left as it was.
@@ -69,20 +73,25 @@ def _gradient(model: RAVE, length: int) -> Tensor:
     raw = model.encode(x)[:, : model.config.latent_size]
     missing = raw.new_zeros(1, model.config.decoder_inputs - raw.shape[1], raw.shape[-1])
     y = model.decode(torch.cat([raw, missing], 1))
-    return torch.autograd.grad(y[..., length // 2].sum(), x)[0]
+    return torch.autograd.grad(_LOUD * y[..., length // 2].sum(), x)[0]
 
 
 @contextmanager
 def _measuring(model: RAVE) -> Iterator[None]:
-    """Evaluation mode, no gradients of parameters, no recurrent layers; all as before afterwards."""
+    """Evaluation mode, no gradients of parameters, no recurrent layers; all as before afterwards.
+
+    Random numbers that the model's noise takes are given back too.
+    """
     training = [module for module in model.modules() if module.training]
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     recurrent = [module for module in model.modules() if isinstance(module, GRU) and module.enabled]
+    device = next(model.encoder.parameters()).device
     try:
         model.eval().requires_grad_(False)
         for module in recurrent:
             module.enabled = False
-        yield
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            yield
     finally:
         for layer in training:
             layer.training = True

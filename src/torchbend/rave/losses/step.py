@@ -6,7 +6,6 @@ second phase the discriminator comes in, and steps of the discriminator and of t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
@@ -34,8 +33,8 @@ __all__ = [
     "discriminator_losses",
     "generator_losses",
     "is_discriminator_step",
+    "logged",
     "total",
-    "weighted",
 ]
 
 
@@ -75,7 +74,7 @@ def _both(model: RAVE, target: Tensor, output: Tensor) -> tuple[Features, Featur
 def generator_losses(
     model: RAVE, x: Tensor, warmed_up: bool, beta: float, as_original: bool = False
 ) -> dict[str, Tensor]:
-    """What encoder and decoder minimise, before `weighted` or `total` applies the factors.
+    """What encoder and decoder minimise, before `total` applies the factors.
 
     Args:
         model: in training mode; its phase is set.
@@ -147,23 +146,27 @@ def discriminator_losses(model: RAVE, x: Tensor, as_original: bool = False) -> d
     }
 
 
-# The factors of a loss by the names that configurations use.
+# The factor that belongs to each loss by itself.
 _FACTORS = {
-    "multiband_spectral_distance": ("multiband_audio_distance", "multiband_spectral_distance"),
-    "fullband_spectral_distance": ("audio_distance", "fullband_spectral_distance"),
+    "multiband_spectral_distance": "multiband_audio_distance",
+    "fullband_spectral_distance": "audio_distance",
+    "feature_matching": "feature_matching",
+    "adversarial": "adversarial",
 }
 # The losses whose factor the original applies once more when it adds them up.
 _TWICE = ("feature_matching", "adversarial")
 
 
-def weighted(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> dict[str, Tensor]:
-    """Each loss times its factors: the parts of `total`.
+def logged(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> dict[str, Tensor]:
+    """The losses as the original logs them: each times the factor of its kind.
+
+    A factor under the name of a distance itself (``fullband_spectral_distance``) acts in `total` only.
 
     Args:
         losses: of `generator_losses`.
         weights: the factors by the names that configurations use, `TrainingConfig.loss_weights`.
     """
-    return {name: loss * _factor(name, weights) for name, loss in losses.items()}
+    return {name: loss * weights.get(_FACTORS.get(name, ""), 1.0) for name, loss in losses.items()}
 
 
 def total(losses: Mapping[str, Tensor], weights: Mapping[str, float], as_original: bool = False) -> Tensor:
@@ -181,13 +184,10 @@ def total(losses: Mapping[str, Tensor], weights: Mapping[str, float], as_origina
     Raises:
         ShapeError: there are no losses.
     """
-    parts = weighted(losses, weights)
-    if not parts:
+    if not losses:
         raise ShapeError("no losses to add up", site="total", wanted="at least one loss", got="none")
-    if as_original:
-        parts = {n: part * weights.get(n, 1.0) if n in _TWICE else part for n, part in parts.items()}
-    return torch.stack(list(parts.values())).sum()
-
-
-def _factor(name: str, weights: Mapping[str, float]) -> float:
-    return math.prod(weights.get(key, 1.0) for key in _FACTORS.get(name, (name,)))
+    parts = [
+        part if name in _TWICE and not as_original else part * weights.get(name, 1.0)
+        for name, part in logged(losses, weights).items()
+    ]
+    return torch.stack(parts).sum()
