@@ -54,7 +54,7 @@ class RAVE(nn.Module):
         self.register_buffer("receptive_field", torch.zeros(2, dtype=torch.long))
         self.pqmf = PQMF(config.pqmf, config.channels, config.padding)
         if config.mel is not None and config.input == "mel":
-            self.spectrogram = MelSpectrogram(config.mel, config.sampling_rate)
+            self.spectrogram = MelSpectrogram(config.mel, config.sampling_rate, config.channels)
         self.encoder = build_bottleneck(config)
         arguments = (config.decoder_inputs, config.output_size, config.padding)
         self.decoder: GeneratorV1 | GeneratorV2
