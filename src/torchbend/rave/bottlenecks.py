@@ -28,8 +28,8 @@ __all__ = ["Bottleneck", "Discrete", "Spherical", "Variational", "Wasserstein", 
 class Bottleneck(nn.Module):
     """A network and its latents.
 
-    ``warmed_up`` is set in the second phase of training. While ``samples`` is set, latents are drawn from their
-    distributions; otherwise they are the means.
+    ``warmed_up`` is set in the second phase of training. While ``samples`` is set, latents are drawn from
+    their distributions; otherwise they are the means.
 
     Args:
         net: from the input to the raw latents.
