@@ -45,7 +45,7 @@ class BendedPart(SubmoduleView):
         return self._own(self._whole.buffer_names)
 
     def weight(self, name: str) -> Tensor:
-        """A weight of the part as it is now, bent (see `BendedModule.weight`)."""
+        """A weight of the part, not bent (see `BendedModule.weight`)."""
         return self._whole.weight(f"{self._path}.{name}")
 
     def bend(self, callback: BendingCallback, *patterns: str, **options: Any) -> BendHandle:
