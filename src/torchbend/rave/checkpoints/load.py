@@ -1,0 +1,147 @@
+"""One verb that reads every form in which a RAVE model lies on disk. Nothing in a file is executed."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import warnings
+import zipfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from torchbend.errors import CheckpointError, RAVEConfigError, WeightsFileError
+from torchbend.rave.checkpoints.build import build
+from torchbend.rave.checkpoints.exported import is_exported, read_exported
+from torchbend.rave.checkpoints.from_gin import SHIPPED, read_gin
+from torchbend.rave.checkpoints.gin import read_gin_file
+from torchbend.rave.checkpoints.infer import infer
+from torchbend.rave.checkpoints.locate import Source, locate
+from torchbend.rave.checkpoints.native import read_native
+from torchbend.rave.checkpoints.state import State, audio_channels, cleaned, modulates, with_ema
+from torchbend.rave.config import GeneratorV2Config, RAVEConfig
+from torchbend.rave.model import RAVE
+from torchbend.weights_file import load_tensors
+
+__all__ = ["load", "load_with_notes"]
+
+_log = logging.getLogger(__name__)
+
+
+def load(path: str | os.PathLike[str], *, ema: bool = False, strict: bool = True) -> RAVE:
+    """A model from a file or a run.
+
+    Args:
+        path: the folder of a training run (its newest ``.ckpt`` is taken, and its ``config.gin``), a
+            ``.ckpt``, a ``.safetensors`` that `torchbend.rave.checkpoints.native.save` wrote, or an exported
+            ``.ts``, which is read without running it. A prior's checkpoint gives the model inside it.
+        ema: take the averaged weights that the run kept; the PCA and other statistics stay.
+        strict: refuse weights that do not fit the configuration; otherwise take what fits.
+
+    Returns:
+        The model in evaluation mode, without gradients. What was left out or filled in is logged; see
+        `load_with_notes`.
+
+    Raises:
+        CheckpointError: there is no such file, it is damaged, foreign, needs code to be read, or does not fit
+            its configuration. Nothing is loaded then.
+    """
+    model, notes = load_with_notes(path, ema=ema, strict=strict)
+    for note in notes:
+        _log.info("%s: %s", path, note)
+    return model
+
+
+def load_with_notes(
+    path: str | os.PathLike[str], *, ema: bool = False, strict: bool = True
+) -> tuple[RAVE, tuple[str, ...]]:
+    """A model as `load` gives it, and what a reader of the file should know.
+
+    Raises:
+        CheckpointError: as `load`.
+    """
+    source = locate(path)
+    name = str(source.file)
+    try:
+        if source.file.suffix == ".safetensors":
+            _no_ema(ema, name)
+            config, state = read_native(source.file)
+            notes: list[str] = []
+        elif is_exported(source.file):
+            _no_ema(ema, name)
+            config, state, notes = read_exported(source.file)
+        else:
+            config, state, notes = _read_checkpoint(source, ema)
+        model, told = build(config, state, name, strict)
+    except RAVEConfigError as error:
+        raise CheckpointError(
+            "the configuration of this model cannot be used",
+            site=str(source.gin or source.file),
+            got=str(error),
+        ) from error
+    return model, (*notes, *told)
+
+
+def _read_checkpoint(source: Source, ema: bool) -> tuple[RAVEConfig, State, list[str]]:
+    name = str(source.file)
+    content = _content(source.file)
+    given = content.get("state_dict", content)
+    if not isinstance(given, Mapping):
+        raise CheckpointError(
+            "this checkpoint holds no weights", site=name, wanted="a state_dict", got=type(given).__name__
+        )
+    state, notes = cleaned(given, name)
+    if ema:
+        state = with_ema(state, content, name)
+    if source.gin is None:
+        config, guessed = infer(state, name)
+        notes.append("there is no config.gin: the configuration follows from the sizes of the weights")
+        return config, state, notes + guessed
+    reading = read_gin(read_gin_file(source.gin, SHIPPED))
+    config = replace(reading.config, channels=audio_channels(state, reading.config, name))
+    decoder = config.decoder
+    modulated = modulates(state, config)
+    if isinstance(decoder, GeneratorV2Config) and modulated is not None:
+        config = replace(config, decoder=replace(decoder, amplitude_modulation=modulated))
+    return config, state, [*notes, *reading.notes]
+
+
+def _content(file: Path) -> Mapping[str, Any]:
+    """What a checkpoint holds: tensors stay on disk until they are taken."""
+    content: Any = None
+    if zipfile.is_zipfile(file):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                content = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+        except (RuntimeError, ValueError, EOFError, OSError, LookupError, TypeError, pickle.UnpicklingError):
+            content = None
+    if content is None:
+        try:
+            content = load_tensors(file)
+        except WeightsFileError as error:
+            raise CheckpointError(
+                error.message, site=error.site, wanted=error.wanted, got=error.got, next_step=error.next_step
+            ) from error
+    if not isinstance(content, Mapping):
+        raise CheckpointError(
+            "this file holds no checkpoint",
+            site=str(file),
+            wanted="weights by name",
+            got=type(content).__name__,
+        )
+    return content
+
+
+def _no_ema(ema: bool, name: str) -> None:
+    if ema:
+        raise CheckpointError(
+            "only checkpoints of training hold averaged weights",
+            site=name,
+            wanted="a .ckpt or the folder of a run",
+            next_step="load it with ema=False",
+        )

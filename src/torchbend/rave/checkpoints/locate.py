@@ -1,0 +1,78 @@
+"""Finding a checkpoint and its configuration where training leaves them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from torchbend.errors import CheckpointError
+
+__all__ = ["Source", "locate"]
+
+UP = 3
+"""Folders above a checkpoint in which its configuration is looked for, its own included."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a model is.
+
+    Attributes:
+        file: that holds the weights.
+        gin: that holds the configuration, if there is one.
+    """
+
+    file: Path
+    gin: Path | None = None
+
+
+def locate(path: str | os.PathLike[str]) -> Source:
+    """The files that make a model.
+
+    Args:
+        path: a file, or a folder that holds checkpoints, at any depth: the newest is taken. The configuration
+            is the ``config.gin`` in the checkpoint's folder or one of the two above, or the only one below
+            them.
+
+    Raises:
+        CheckpointError: there is nothing, or no checkpoint, at this path.
+    """
+    given = Path(path)
+    if given.is_file():
+        return Source(given, _configuration(given, None) if given.suffix == ".ckpt" else None)
+    if not given.is_dir():
+        raise CheckpointError(
+            "there is no such file or folder",
+            site=str(given),
+            wanted="the folder of a run, a .ckpt, a .safetensors or an exported .ts",
+        )
+    found = list(given.rglob("*.ckpt"))
+    if found:
+        newest = max(found, key=lambda file: (file.stat().st_mtime_ns, str(file)))
+        return Source(newest, _configuration(newest, given))
+    own = sorted(given.glob("*.safetensors")) + sorted(given.glob("*.ts"))
+    if len(own) == 1:
+        return Source(own[0])
+    raise CheckpointError(
+        "this folder holds no checkpoint" if not own else "this folder holds several models",
+        site=str(given),
+        wanted="a .ckpt in it or below, or one model in it",
+        got=", ".join(sorted(entry.name for entry in given.iterdir())[:8]) or "an empty folder",
+        next_step="name the file of the model" if own else None,
+    )
+
+
+def _configuration(checkpoint: Path, folder: Path | None) -> Path | None:
+    """The nearest ``config.gin``: in the folders above, then in the folder that was named, then below."""
+    above = list(checkpoint.absolute().parents)[:UP]
+    if folder is not None:
+        above += [folder.absolute(), *list(folder.absolute().parents)[: UP - 1]]
+    for parent in above:
+        if (parent / "config.gin").is_file():
+            return parent / "config.gin"
+    for parent in [folder] if folder is not None else above[: UP - 1]:
+        below = list(parent.rglob("config.gin"))
+        if len(below) == 1:
+            return below[0]
+    return None
