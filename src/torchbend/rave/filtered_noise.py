@@ -46,8 +46,8 @@ def amplitudes_to_impulse_response(amplitudes: Tensor, target_size: int) -> Tens
     """The impulse response of a filter that has these magnitudes and no phase.
 
     The response is windowed around its centre, then lengthened and turned so that the centre is at time 0;
-    the half before it stands at the end. Where ``target_size`` is shorter than the response, ``2 * (bands - 1)``
-    samples, its tail is cut before it is turned: the filter is then another than the one asked for, yet it is
+    the half before it stands at the end. Where ``target_size`` is shorter than the response,
+    ``2 * (bands - 1)`` samples, its tail is cut before it is turned: the filter is then another, yet it is
     what checkpoints of such a configuration (v2_small) were trained with.
 
     Args:

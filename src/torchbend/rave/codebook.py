@@ -1,0 +1,153 @@
+"""One codebook: finding the nearest code, and learning codes without gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from torchbend.rave.config import DiscreteConfig
+
+__all__ = ["Codebook", "k_means"]
+
+
+def nearest(vectors: Tensor, codes: Tensor) -> Tensor:
+    """The place of the nearest code, by Euclidean distance.
+
+    The square of the vector itself is left out: it is the same for all codes. So the only table is [N, K].
+
+    Args:
+        vectors: shape ``[N, dim]``.
+        codes: shape ``[K, dim]``.
+
+    Returns:
+        int64, shape ``[N]``.
+    """
+    closeness = torch.addmm(codes.square().sum(1), vectors, codes.t(), beta=-1, alpha=2)
+    return closeness.argmax(-1)
+
+
+def _sums(vectors: Tensor, index: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """For each code, how many vectors it stands for, and their sum: shapes ``[K]`` and ``[K, dim]``."""
+    counts = torch.bincount(index, minlength=size).to(vectors)
+    return counts, vectors.new_zeros(size, vectors.shape[1]).index_add_(0, index, vectors)
+
+
+def _draw(vectors: Tensor, size: int) -> Tensor:
+    """``size`` of the vectors at random; each at most once, where there are enough."""
+    held = vectors.shape[0]
+    if held >= size:
+        return vectors[torch.randperm(held, device=vectors.device)[:size]]
+    return vectors[torch.randint(0, held, (size,), device=vectors.device)]
+
+
+def k_means(vectors: Tensor, size: int, rounds: int) -> tuple[Tensor, Tensor]:
+    """Centres of clusters.
+
+    Args:
+        vectors: shape ``[N, dim]``, N > 0.
+        size: number of clusters, K.
+        rounds: of assigning each vector to its nearest centre and moving the centres to the means.
+
+    Returns:
+        The centres, shape ``[K, dim]``, and how many vectors each had in the last round, shape ``[K]``. A
+        cluster that is empty keeps its centre.
+    """
+    centres, counts = _draw(vectors, size), vectors.new_zeros(size)
+    for _ in range(rounds):
+        counts, sums = _sums(vectors, nearest(vectors, centres), size)
+        means = sums / counts.clamp_min(1).unsqueeze(1)
+        centres = torch.where(counts.unsqueeze(1) > 0, means, centres)
+    return centres, counts
+
+
+class Codebook(nn.Module):
+    """Codes, and how much each is used.
+
+    Args:
+        dim: size of a code.
+        config: number of codes and rates.
+
+    Attributes:
+        inited: 1 once the codes were found, shape ``[1]``.
+        cluster_size: moving average of the uses of each code in one batch, shape ``[K]``.
+        embed: the codes, shape ``[K, dim]``.
+        embed_avg: moving average of the sums of the vectors that each code stands for, shape ``[K, dim]``.
+    """
+
+    inited: Tensor
+    cluster_size: Tensor
+    embed: Tensor
+    embed_avg: Tensor
+
+    def __init__(self, dim: int, config: DiscreteConfig) -> None:
+        super().__init__()
+        self.config, self.size = config, config.codebook_size
+        self.register_buffer("inited", torch.zeros(1))
+        self.register_buffer("cluster_size", torch.zeros(self.size))
+        self.register_buffer("embed", torch.zeros(self.size, dim))
+        self.register_buffer("embed_avg", torch.zeros(self.size, dim))
+        self._found = False
+
+    def _load_from_state_dict(self, *arguments: Any, **options: Any) -> None:
+        super()._load_from_state_dict(*arguments, **options)
+        self._found = False
+
+    def nearest(self, vectors: Tensor) -> Tensor:
+        """The nearest code of each vector: shape ``[N, dim]`` to ``[N]``."""
+        return nearest(vectors.detach(), self.embed)
+
+    def lookup(self, index: Tensor) -> Tensor:
+        """The codes at these places: shape ``[...]`` to ``[..., dim]``."""
+        return nn.functional.embedding(index, self.embed)
+
+    @torch.no_grad()
+    def start(self, vectors: Tensor, as_original: bool) -> None:
+        """Find the first codes by k-means, unless they were found before.
+
+        Args:
+            vectors: shape ``[N, dim]``.
+            as_original: `embed_avg` holds means, where sums are wanted: the next step divides it by the uses.
+        """
+        # The buffer is read once only: a captured or traced call sees no decision that depends on data.
+        if self._found:
+            return
+        if not bool(self.inited):
+            centres, counts = k_means(vectors.detach(), self.size, self.config.kmeans_iterations)
+            self.embed.copy_(centres)
+            self.embed_avg.copy_(centres if as_original else centres * counts.unsqueeze(1))
+            self.cluster_size.copy_(counts)
+            self.inited.fill_(1)
+        self._found = True
+
+    @torch.no_grad()
+    def learn(self, vectors: Tensor, index: Tensor, as_original: bool) -> None:
+        """Move the codes towards the vectors that they stand for.
+
+        Args:
+            vectors: shape ``[N, dim]``.
+            index: their codes, shape ``[N]``.
+            as_original: codes that are not used are left as they are.
+        """
+        config = self.config
+        counts, sums = _sums(vectors, index, self.size)
+        self.cluster_size.lerp_(counts, 1 - config.decay)
+        self.embed_avg.lerp_(sums, 1 - config.decay)
+        if not as_original:
+            self._replace_unused(vectors)
+        total = self.cluster_size.sum()
+        smooth = (self.cluster_size + config.epsilon) / (total + self.size * config.epsilon) * total
+        self.embed.copy_(self.embed_avg / smooth.clamp_min(1e-20).unsqueeze(1))
+
+    def _replace_unused(self, vectors: Tensor) -> None:
+        """Draw codes that are hardly used anew from the batch, as if they had been used like the others.
+
+        The threshold is at most half of the mean use: with few frames in a batch for each code, all codes
+        would be below a fixed one.
+        """
+        mean = self.cluster_size.mean()
+        unused = self.cluster_size < torch.clamp(mean / 2, max=self.config.dead_code_threshold)
+        drawn = _draw(vectors, self.size) * mean
+        self.cluster_size.copy_(torch.where(unused, mean, self.cluster_size))
+        self.embed_avg.copy_(torch.where(unused.unsqueeze(1), drawn, self.embed_avg))
