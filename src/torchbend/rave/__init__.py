@@ -1,8 +1,10 @@
 """The RAVE model family: plain PyTorch, streaming or not, that reads the original's checkpoints."""
 
+from torchbend.rave.checkpoints.load import load
+from torchbend.rave.checkpoints.native import save
 from torchbend.rave.config import RAVEConfig
 from torchbend.rave.model import RAVE
 from torchbend.rave.presets import preset
 from torchbend.rave.streaming import StreamState
 
-__all__ = ["RAVE", "RAVEConfig", "StreamState", "preset"]
+__all__ = ["RAVE", "RAVEConfig", "StreamState", "load", "preset", "save"]
