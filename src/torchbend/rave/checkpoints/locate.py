@@ -32,8 +32,8 @@ def locate(path: str | os.PathLike[str]) -> Source:
 
     Args:
         path: a file, or a folder that holds checkpoints, at any depth: the newest is taken. The configuration
-            is the ``config.gin`` in the checkpoint's folder or one of the two above, or the only one below
-            them.
+            is the ``config.gin`` in the checkpoint's folder or one of the two above, or the only one in the
+            folder that was named.
 
     Raises:
         CheckpointError: there is nothing, or no checkpoint, at this path.
@@ -64,15 +64,13 @@ def locate(path: str | os.PathLike[str]) -> Source:
 
 
 def _configuration(checkpoint: Path, folder: Path | None) -> Path | None:
-    """The nearest ``config.gin``: in the folders above, then in the folder that was named, then below."""
+    """The nearest ``config.gin``: in the folders above, those above the named one, then below that one."""
     above = list(checkpoint.absolute().parents)[:UP]
     if folder is not None:
         above += [folder.absolute(), *list(folder.absolute().parents)[: UP - 1]]
     for parent in above:
         if (parent / "config.gin").is_file():
             return parent / "config.gin"
-    for parent in [folder] if folder is not None else above[: UP - 1]:
-        below = list(parent.rglob("config.gin"))
-        if len(below) == 1:
-            return below[0]
-    return None
+    # Folders that nobody named are not searched: they may hold other runs.
+    below = list(folder.rglob("config.gin")) if folder is not None else []
+    return below[0] if len(below) == 1 else None
