@@ -38,7 +38,7 @@ def _halves(name: str) -> tuple[list[list[Tensor]], list[list[Tensor]]]:
 
 @pytest.mark.parametrize("name", training_references.names())
 def test_feature_matching(name: str) -> None:
-    settings = training_references.model(name).config.training.adversarial
+    settings = training_references.config(name).training.adversarial
     assert settings.skipped_features == training_references.losses(name)["num_skipped_features"]
     real, fake = _halves(name)
     got = feature_matching(real, fake, relative=settings.relative_features, skipped=settings.skipped_features)
@@ -61,14 +61,14 @@ def test_loss_of_the_generator(name: str) -> None:
 
 @pytest.mark.parametrize("name", training_references.names())
 def test_the_form_is_the_configured_one(name: str) -> None:
-    form = training_references.model(name).config.training.adversarial.loss
+    form = training_references.config(name).training.adversarial.loss
     assert training_references.losses(name)["gan_loss"].startswith(form)
 
 
 @pytest.mark.parametrize("name", training_references.names())
 def test_factors(name: str) -> None:
     wanted = training_references.losses(name)["weights"]
-    assert training_references.model(name).config.training.loss_weights == wanted
+    assert training_references.config(name).training.loss_weights == wanted
 
 
 @pytest.mark.parametrize("name", _with(_KL))

@@ -11,7 +11,6 @@ from torchbend.errors import RAVEConfigError, ShapeError
 from torchbend.rave.config import DistanceConfig
 from torchbend.rave.losses.distance import AudioDistance
 from torchbend.rave.losses.stft import STFT, MultiScaleSTFT
-from torchbend.rave.presets import preset
 
 from . import references, training_references
 
@@ -19,8 +18,7 @@ _SCALES = ("2048", "1024", "512", "256", "128")
 
 
 def _distance(name: str) -> AudioDistance:
-    files = [file.removesuffix(".gin") for file in references.manifest(name)["config_files"]]
-    return AudioDistance(preset(*files).training.distance)
+    return AudioDistance(training_references.config(name).training.distance)
 
 
 # -- the original's numbers ------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from torchbend.rave.losses import receptive_field as measuring
 from torchbend.rave.losses.receptive_field import receptive_field
 from torchbend.rave.model import RAVE
 from torchbend.rave.presets import preset
+from torchbend.rave.recurrent import GRU
 
 # Samples before and after, of models of any width.
 _KNOWN = {"v2": (27117, 26428), "v1": (24109, 22060), "v2 causal": (51497, 0)}
@@ -49,7 +50,7 @@ def test_what_lies_outside_does_not_matter() -> None:
     y[..., : middle - before] = 0
     y[..., middle + after :] = 0
     with torch.no_grad():
-        one, other = (model.decode(model.latents(audio))[..., middle] for audio in (x, y))
+        one, other = (model.decode(model.encode(audio)[:, :4])[..., middle] for audio in (x, y))
     torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
 
 
@@ -68,7 +69,7 @@ def test_the_model_is_left_as_it_was() -> None:
     assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
     assert all(parameter.grad is None for parameter in model.parameters())
     assert torch.equal(torch.get_rng_state(), generator)
-    assert all(module.enabled for module in model.modules() if type(module).__name__ == "GRU")
+    assert all(module.enabled for module in model.modules() if isinstance(module, GRU))
 
 
 def test_it_can_be_measured_where_gradients_are_off() -> None:

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from torchbend.rave.config import DiscriminatorConfig, RAVEConfig
 from torchbend.rave.discriminators import Features, build_discriminator
 from torchbend.rave.losses.step import discriminator_losses, generator_losses, logged, total
 from torchbend.rave.model import RAVE
@@ -32,17 +33,29 @@ def losses(name: str) -> dict[str, Any]:
     return told
 
 
-def regenerate(discriminator: nn.Module) -> None:
-    """Weights by the rule of the references' README, from the names of the parameters."""
-    with torch.no_grad():
-        for name, parameter in discriminator.named_parameters():
-            drawn = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(tuple(parameter.shape))
-            values = torch.from_numpy(drawn.astype(np.float32))
-            if name.endswith("weight_g"):
-                values = 0.577 + 0.05 * values
-            elif name.endswith("bias"):
-                values = 0.05 * values
-            parameter.copy_(values)
+@functools.cache
+def config(name: str) -> RAVEConfig:
+    """The configuration of a reference."""
+    told = references.manifest(name)
+    files = [file.removesuffix(".gin") for file in told["config_files"]]
+    pairs = (binding.split("=") for binding in told["bindings"])
+    return preset(*files, **{key.strip().lower(): int(value) for key, value in pairs})
+
+
+@functools.cache
+def _regenerated(config: DiscriminatorConfig) -> dict[str, Tensor]:
+    """A discriminator's weights by the rule of the references' README, from the names of its parameters."""
+    values: dict[str, Tensor] = {}
+    with torch.device("meta"):
+        shapes = {key: tuple(value.shape) for key, value in build_discriminator(config, 1).named_parameters()}
+    for key, shape in shapes.items():
+        drawn = np.random.RandomState(zlib.crc32(key.encode())).standard_normal(shape)
+        values[key] = torch.from_numpy(drawn.astype(np.float32))
+        if key.endswith("weight_g"):
+            values[key] = 0.577 + 0.05 * values[key]
+        elif key.endswith("bias"):
+            values[key] = 0.05 * values[key]
+    return values
 
 
 @functools.cache
@@ -55,15 +68,13 @@ def weights(name: str) -> dict[str, Tensor]:
 
 def model(name: str) -> RAVE:
     """A new model with the weights of a reference, its discriminator's too."""
-    told = references.manifest(name)
-    files = [file.removesuffix(".gin") for file in told["config_files"]]
-    pairs = (binding.split("=") for binding in told["bindings"])
-    made = RAVE(preset(*files, **{key.strip().lower(): int(value) for key, value in pairs}))
+    made = RAVE(config(name))
     missing, unknown = made.load_state_dict(weights(name), strict=False)
     assert not unknown
     if missing:
         assert all(key.startswith("discriminator.") for key in missing)
-        regenerate(made.discriminator)
+        given = made.discriminator.load_state_dict(_regenerated(made.config.discriminator), strict=False)
+        assert all(key.endswith("window") for key in given.missing_keys)
     return made
 
 

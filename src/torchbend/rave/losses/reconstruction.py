@@ -22,6 +22,7 @@ __all__ = [
     "autoencode",
     "band_pair",
     "fixed_parameters",
+    "resynthesise",
     "set_phase",
     "valid_bands",
 ]
@@ -100,8 +101,30 @@ def autoencode(model: RAVE, x: Tensor, warmed_up: bool, as_original: bool = Fals
     still = _still(model.encoder) if fixed and not as_original else nullcontext()
     with still, torch.set_grad_enabled(torch.is_grad_enabled() and not fixed):
         raw = model.encoder(inputs)
-    z, regularization = model.encoder.reparametrize(raw)
+    with model.encoder.sampling(True):
+        z, regularization = model.encoder.reparametrize(raw)
     return Passage(inputs, model.decoder(z), regularization)
+
+
+def resynthesise(model: RAVE, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Target and output of the second phase as audio of the same length, without gradients.
+
+    Nothing that only the generator's losses need is computed.
+
+    Args:
+        model: in training mode; its phase is set.
+        x: audio in [-1, 1], shape ``[B, C, T]``.
+
+    Returns:
+        Both of shape ``[B, C, T]``.
+
+    Raises:
+        ShapeError: the audio has another number of channels, or is shorter than a frame.
+    """
+    set_phase(model, True)
+    still = _still(model.encoder) if model.encoder.detaches else nullcontext()
+    with torch.no_grad(), still, model.encoder.sampling(True):
+        return _cut(x, model(x))
 
 
 def audio_pair(model: RAVE, x: Tensor, made: Passage) -> tuple[Tensor, Tensor]:

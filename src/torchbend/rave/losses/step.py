@@ -23,6 +23,7 @@ from torchbend.rave.losses.reconstruction import (
     autoencode,
     band_pair,
     fixed_parameters,
+    resynthesise,
     valid_bands,
 )
 
@@ -135,8 +136,10 @@ def discriminator_losses(model: RAVE, x: Tensor, as_original: bool = False) -> d
     Raises:
         ShapeError: the audio has another number of channels, or is too short.
     """
-    with torch.set_grad_enabled(torch.is_grad_enabled() and as_original):
+    if as_original:
         target, output = audio_pair(model, x, autoencode(model, x, True, as_original))
+    else:
+        target, output = resynthesise(model, x)
     real, fake = _both(model, target, output)
     real_scores, fake_scores = [network[-1] for network in real], [network[-1] for network in fake]
     return {
