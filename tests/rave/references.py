@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 
 from torchbend import rave
+from torchbend.rave.pca import dims_for_fidelity
+from torchbend.rave.presets import PRESETS
 
 FOLDER = Path(__file__).parents[3] / "shared" / "rave_ref"
 
@@ -58,3 +60,22 @@ def without_randomness() -> Iterator[None]:
 def tolerance(name: str) -> float:
     """The largest error that is allowed, in standard deviations of the array."""
     return 5e-5 if "v3" in name else 1e-5
+
+
+def exported_latents(model: rave.RAVE) -> int:
+    """How many latents the original exports at a fidelity of 0.95."""
+    return dims_for_fidelity(model.fidelity, 0.95, as_original=True)
+
+
+def full_size_keys(name: str) -> dict[str, tuple[list[int], str]]:
+    """Name, shape and type of everything in a full-size model."""
+    keys: dict[str, tuple[list[int], str]] = json.loads((FOLDER / f"_keys_{name}.json").read_text())
+    return keys
+
+
+def full_size_config(name: str) -> rave.RAVEConfig:
+    """The configuration that goes by this name: a preset, or one with options."""
+    if name in PRESETS:
+        return rave.preset(name)
+    base, option = name.rsplit("_", 1)
+    return rave.preset(base, option)

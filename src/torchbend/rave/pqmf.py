@@ -41,9 +41,12 @@ class PQMF(nn.Module):
         self.odd = False
         if config.bands == 1:
             return
-        h = prototype(config.bands, config.attenuation)
-        hk = modulated(h, config.bands)
-        analysis, synthesis = analysis_weight(hk), synthesis_weight(hk)
+        with torch.device("cpu"):
+            h = prototype(config.bands, config.attenuation)
+            hk = modulated(h, config.bands)
+            analysis, synthesis = analysis_weight(hk), synthesis_weight(hk)
+        device = torch.get_default_device()
+        h, hk, analysis, synthesis = (t.to(device) for t in (h, hk, analysis, synthesis))
         self.register_buffer("hk", hk)
         self.register_buffer("h", h)
         bands, taps = config.bands, analysis.shape[-1]
