@@ -41,6 +41,11 @@ def test_keys_and_sizes_are_the_checkpoint_s(shared_dir: Path) -> None:
     assert len(wanted) == 2
 
 
+def test_it_can_be_built_without_memory() -> None:
+    with torch.device("meta"):
+        assert MelSpectrogram(MelConfig(), RATE).mel_scale.fb.is_meta
+
+
 def test_a_stream_leaves_the_keys_as_they_are() -> None:
     layer = MelSpectrogram(MelConfig(), RATE)
     keys = list(layer.state_dict())

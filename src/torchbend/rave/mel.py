@@ -6,6 +6,8 @@ usual, for three hops.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -18,7 +20,7 @@ __all__ = ["MelSpectrogram", "mel_filters"]
 
 def _to_mel(frequency: float) -> float:
     """O'Shaughnessy's formula, which HTK takes: Hz to mel."""
-    return float(2595.0 * torch.log10(torch.tensor(1.0 + frequency / 700.0, dtype=torch.float64)))
+    return 2595.0 * math.log10(1.0 + frequency / 700.0)
 
 
 def mel_filters(n_fft: int, mels: int, sampling_rate: int) -> Tensor:
