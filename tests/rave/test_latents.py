@@ -97,7 +97,11 @@ def test_a_spherical_morph_mixes_lengths(z: Tensor) -> None:
 def test_silence_and_opposite_ends_give_numbers(z: Tensor) -> None:
     for other in (torch.zeros_like(z), -z):
         torch.testing.assert_close(morph(z, other, 0.3, "spherical"), morph(z, other, 0.3), rtol=0, atol=1e-5)
-    assert not morph(torch.zeros_like(z), torch.zeros_like(z), method="spherical").any()
+    silence = torch.zeros_like(z, requires_grad=True)
+    out = morph(silence, torch.zeros_like(z), method="spherical")
+    assert not out.any()
+    out.sum().backward()
+    assert silence.grad is not None and bool(silence.grad.isfinite().all())
 
 
 # -- the others ------------------------------------------------------------------------------------------

@@ -77,7 +77,8 @@ def _turned(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
     ends = [x / length.clamp_min(tiny) for x, length in zip((a, b), lengths, strict=True)]
     # From both sides of the triangle: exact for small angles too, where an arc cosine is not.
     apart, together = (x.norm(dim=-2, keepdim=True) for x in (ends[1] - ends[0], ends[0] + ends[1]))
-    angle = 2 * torch.atan2(apart, together)
+    # Two zeros have no angle, and would have no gradient.
+    angle = 2 * torch.atan2(apart, torch.where(apart + together > 0, together, torch.ones_like(together)))
     sine = angle.sin()
     turns = (sine.abs() > 1e-4) & (lengths[0] > 0) & (lengths[1] > 0)
     safe = torch.where(turns, sine, torch.ones_like(sine))
