@@ -225,6 +225,17 @@ def test_loaded_codes_are_not_found_again_and_untrained_ones_are() -> None:
     assert float(other.codebooks[0].inited) == 1 and bool(other.codebooks[0].embed.any())
 
 
+def test_a_loaded_quantiser_decides_nothing_by_data() -> None:
+    trained = ResidualQuantiser(4, SMALL).eval()
+    trained(_data())
+    loaded = ResidualQuantiser(4, SMALL).eval()
+    loaded.load_state_dict(trained.state_dict())
+    exported = torch.export.export(loaded, (_data(),), dynamic_shapes=({2: torch.export.Dim("frames")},))
+    for frames in (7, 300):
+        for got, wanted in zip(exported.module()(_data(2, frames)), loaded(_data(2, frames)), strict=True):
+            torch.testing.assert_close(got, wanted)
+
+
 def test_what_does_not_fit_is_told() -> None:
     quantiser = ResidualQuantiser(4, SMALL).eval()
     with pytest.raises(ShapeError, match="these latents"):

@@ -65,6 +65,9 @@ def k_means(vectors: Tensor, size: int, rounds: int) -> tuple[Tensor, Tensor]:
 class Codebook(nn.Module):
     """Codes, and how much each is used.
 
+    A code that is used less than ``config.dead_code_threshold`` times in a batch, and less than half as much
+    as the mean, is drawn anew from the batch.
+
     Args:
         dim: size of a code.
         config: number of codes and rates.
@@ -92,7 +95,7 @@ class Codebook(nn.Module):
 
     def _load_from_state_dict(self, *arguments: Any, **options: Any) -> None:
         super()._load_from_state_dict(*arguments, **options)
-        self._found = False
+        self._found = not self.inited.is_meta and bool(self.inited)
 
     def nearest(self, vectors: Tensor) -> Tensor:
         """The nearest code of each vector: shape ``[N, dim]`` to ``[N]``."""
@@ -110,7 +113,7 @@ class Codebook(nn.Module):
             vectors: shape ``[N, dim]``.
             as_original: `embed_avg` holds means, where sums are wanted: the next step divides it by the uses.
         """
-        # The buffer is read once only: a captured or traced call sees no decision that depends on data.
+        # The buffer is read at loading and here once: a captured call sees no decision that depends on data.
         if self._found:
             return
         if not bool(self.inited):
