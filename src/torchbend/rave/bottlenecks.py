@@ -192,7 +192,7 @@ class Discrete(_Augmented):
 
     def latents(self, raw: Tensor) -> Tensor:
         """The quantised vectors."""
-        return self.rvq(raw)[0] if self.enabled else raw  # type: ignore[no-any-return]
+        return self.rvq(raw)[0] if self.enabled else raw
 
 
 class Spherical(Bottleneck):

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from torchbend.rave.normalisation import Normalised, channels_last
 from torchbend.rave.streaming import Delay, Leaf, rows
 
-__all__ = ["Conv1d", "ConvTranspose1d", "NormConv1d", "NormConvTranspose1d"]
+__all__ = ["Conv1d", "ConvTranspose1d", "NormConv1d", "NormConvTranspose1d", "arrange"]
 
 # Kernels of fewer input channels gain little from the other layout, and keep the order of their sums.
 _FEWEST_CHANNELS = 128
@@ -176,3 +176,10 @@ class NormConv1d(Normalised, Conv1d):
 
 class NormConvTranspose1d(Normalised, ConvTranspose1d):
     """A `ConvTranspose1d` with a normalised weight; the norms are those of its input channels."""
+
+
+def arrange(model: nn.Module, streaming: bool) -> None:
+    """Lay all kernels of a model out in memory as it is fastest for blocks, or for whole signals."""
+    for layer in model.modules():
+        if isinstance(layer, _Kernel):
+            layer.arrange(layer.layout_for_blocks() if streaming else layer.layout_for_signals())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from torchbend.rave.activations import activation, leaky_relu
@@ -21,7 +22,8 @@ class SampleNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape ``[B, C, T]`` in and out."""
-        return x / x.norm(2, 1, keepdim=True)
+        norm: Tensor = torch.linalg.vector_norm(x, dim=1, keepdim=True)
+        return x / norm
 
 
 class EncoderV1(nn.Module):

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torchbend.errors import ShapeError, StreamError
 from torchbend.rave.bottlenecks import build_bottleneck
 from torchbend.rave.config import GeneratorV1Config, RAVEConfig
+from torchbend.rave.convolution import arrange
 from torchbend.rave.discriminators import build_discriminator
 from torchbend.rave.generator_v1 import GeneratorV1
 from torchbend.rave.generator_v2 import GeneratorV2
@@ -66,6 +67,7 @@ class RAVE(nn.Module):
         self.audio_distance = AudioDistance(config.training.distance)
         self.multiband_audio_distance = AudioDistance(config.training.distance)
         self.__dict__["stream_state"] = None
+        arrange(self, streaming=False)
 
     # -- audio to latents and back ---------------------------------------------------------------------------
 
@@ -78,7 +80,7 @@ class RAVE(nn.Module):
         self._check(x, self.config.channels, self.config.ratio, "audio")
         if self.config.input == "pqmf":
             return self.pqmf(x)  # type: ignore[no-any-return]
-        return self.spectrogram(x) if self.config.input == "mel" else x  # type: ignore[no-any-return]
+        return self.spectrogram(x) if self.config.input == "mel" else x
 
     def encode(self, x: Tensor) -> Tensor:
         """The raw output of the encoder: means and scales where it is variational.
@@ -210,7 +212,7 @@ class RAVE(nn.Module):
         opening = Opening(batch, self.latent_mean, as_original)
         self._follow_encode(Delay(), opening)
         self._follow_decode(Delay(), opening)
-        self._arrange(streaming=True)
+        arrange(self, streaming=True)
         state = StreamState(self, batch, as_original)
         self.__dict__["stream_state"] = state
         return state
@@ -231,7 +233,7 @@ class RAVE(nn.Module):
         """Take each input as a whole signal again."""
         close(self)
         self.pqmf.odd = False
-        self._arrange(streaming=False)
+        arrange(self, streaming=False)
         self.__dict__["stream_state"] = None
 
     def delay(self, method: Method = "forward", as_original: bool = False) -> Fraction:
@@ -275,20 +277,13 @@ class RAVE(nn.Module):
         delay = follow(self.decoder, delay, walk)
         return self.pqmf.follow_synthesis(delay, walk) if self.config.output == "pqmf" else delay
 
-    def _arrange(self, streaming: bool) -> None:
-        for part in (self.pqmf, self.encoder, self.decoder):
-            for layer in part.modules():
-                arrange = getattr(layer, "arrange", None)
-                if arrange is not None:
-                    arrange(layer.layout_for_blocks() if streaming else layer.layout_for_signals())
-
     def _streaming(self) -> Any:
         """A stream keeps no gradients: they would reach back to its start."""
         return torch.set_grad_enabled(torch.is_grad_enabled() and not self.is_streaming)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> RAVE:
-        moved = super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         state = self.__dict__["stream_state"]
         if state is not None:
             state.collect(self)
-        return moved
+        return self

@@ -107,7 +107,8 @@ class Normalised(nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Normalised:
         self.forget()
-        return super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        return self
 
     def forget(self) -> None:
         """Drop the computed weight: the next use computes it anew."""

@@ -98,7 +98,7 @@ class PQMF(nn.Module):
         if self.channels > 1:
             y = y.reshape(-1, self.bands, y.shape[-1])
         signs = self.odd_signs if self.odd else self.even_signs
-        u = self.inverse_conv(self._flip(y, signs)) * self.bands
+        u: Tensor = self.inverse_conv(self._flip(y, signs)) * self.bands
         x = u.flip(1).transpose(1, 2).reshape(u.shape[0], 1, -1)
         return x.reshape(-1, self.channels, x.shape[-1]) if self.channels > 1 else x
 
