@@ -39,12 +39,16 @@ class Hints:
 
     Attributes:
         padding: of the convolutions; ``None`` if nothing tells.
-        dilations: by the name of a unit, as ``"encoder.encoder.net.1"``.
+        dilations: by the name of a convolution, as ``"encoder.encoder.net.1.aligned.branches.0.net.1"``.
+        strides: by the name of a convolution of a noise generator.
+        spherical: whether the latents lie on a sphere; ``None`` if nothing tells.
         sampling_rate: in Hz.
     """
 
     padding: Any = None
     dilations: Mapping[str, int] = field(default_factory=dict)
+    strides: Mapping[str, int] = field(default_factory=dict)
+    spherical: bool | None = None
     sampling_rate: int | None = None
 
 
@@ -88,7 +92,7 @@ def infer_encoder(state: State, source: str, hints: Hints) -> EncoderConfig:
     )
 
 
-def infer_latent(state: State, source: str) -> LatentConfig:
+def infer_latent(state: State, source: str, hints: Hints) -> LatentConfig:
     """The bottleneck.
 
     Raises:
@@ -106,8 +110,10 @@ def infer_latent(state: State, source: str) -> LatentConfig:
         return VariationalConfig()
     if outputs == size and noise >= 0:
         # The spherical bottleneck is the only one without this flag.
-        flag = "encoder.warmed_up" in state
-        return WassersteinConfig(noise) if flag or noise else SphericalConfig()
+        spherical = hints.spherical
+        if spherical is None:
+            spherical = "encoder.warmed_up" not in state and not noise
+        return SphericalConfig() if spherical else WassersteinConfig(noise)
     raise _strange(source, ENCODER, f"{size} or {2 * size} outputs, {size} or more inputs of the decoder",
                    f"{outputs} outputs, {inputs} inputs")  # fmt: skip
 
@@ -119,7 +125,7 @@ def infer_decoder(state: State, source: str, hints: Hints, bands: int) -> Genera
         CheckpointError: its weights are those of no generator of the family.
     """
     if "decoder.synth.branches.0.weight_v" in state:
-        return _first_generator(state, source)
+        return _first_generator(state, source, hints)
     chain = _chain(state, DECODER)
     order = sorted(chain.convolutions)
     raised = order[1:] if "decoder.waveform_module.weight_v" in state else order[1:-1]
@@ -170,7 +176,7 @@ def _first_encoder(state: State, source: str) -> EncoderV1Config:
     )
 
 
-def _first_generator(state: State, source: str) -> GeneratorV1Config:
+def _first_generator(state: State, source: str, hints: Hints) -> GeneratorV1Config:
     raised = _numbered(state, DECODER, r"(\d+)\.net\.1\.weight_v")
     stacks = _numbered(
         state, DECODER, r"(\d+)\.net\.branches\.0\.net\.0\.net\.aligned\.branches\.0\.1\.weight_v"
@@ -180,30 +186,39 @@ def _first_generator(state: State, source: str) -> GeneratorV1Config:
     stack = f"{DECODER}{min(stacks)}.net.branches."
     pattern = r"(\d+)\.net\.0\.net\.aligned\.branches\.0\.1\.weight_v"
     chains = _numbered(state, stack, pattern)
-    layers = len(_numbered(state, f"{stack}0.net.", r"(\d+)\.net\.aligned\.branches\.0\.1\.weight_v"))
-    each = len(_numbered(state, f"{stack}0.net.0.net.aligned.branches.0.", r"(\d+)\.weight_v"))
-    # The usual ones: 1, 3, 5 for the first convolution of each layer, 1 for the others.
-    dilations = tuple((2 * i + 1, *(1,) * (each - 1)) for i in range(layers))
+    layers = sorted(_numbered(state, f"{stack}0.net.", r"(\d+)\.net\.aligned\.branches\.0\.1\.weight_v"))
+    dilations = []
+    for layer in layers:
+        start = f"{stack}0.net.{layer}.net.aligned.branches.0."
+        each = sorted(_numbered(state, start, r"(\d+)\.weight_v"))
+        # The usual ones: 1, 3, 5 for the first convolution of each layer, 1 for the others.
+        usual = [2 * layer + 1, *[1] * (len(each) - 1)]
+        dilations.append(
+            tuple(hints.dilations.get(f"{start}{i}", d) for i, d in zip(each, usual, strict=True))
+        )
     last = state["decoder.synth.branches.0.weight_v"].shape[1]
     return GeneratorV1Config(
         capacity=int(last),
         # Without anything to raise there is a convolution of three samples.
         ratios=tuple(1 if raised[i][2] == 3 else raised[i][2] // 2 for i in sorted(raised)),
         kernels=tuple(chains[i][2] for i in sorted(chains)),
-        dilations=dilations,
+        dilations=tuple(dilations),
         loudness_stride=max((int(state["decoder.synth.branches.1.weight_v"].shape[2]) - 1) // 2, 1),
-        noise=_first_noise(state, source),
+        noise=_first_noise(state, source, hints),
     )
 
 
-def _first_noise(state: State, source: str) -> NoiseV1Config | None:
+def _first_noise(state: State, source: str, hints: Hints) -> NoiseV1Config | None:
     start = "decoder.synth.branches.2."
     convolutions = _numbered(state, f"{start}net.", r"(\d+)\.weight")
     if not convolutions:
         return None
+    strides = [hints.strides.get(f"{start}net.{i}") for i in sorted(convolutions)]
     count = len(convolutions)
     target = int(state[f"{start}target_size"]) if f"{start}target_size" in state else 4**count
     ratio = round(target ** (1 / count))
+    if None not in strides:
+        return NoiseV1Config(tuple(stride for stride in strides if stride is not None))
     # The kernels do not tell the strides, only their product is stored.
     if ratio**count != target:
         raise _strange(source, start, f"{count} equal strides", f"a product of {target}")
@@ -246,7 +261,10 @@ def _between(chain: _Chain, low: int, high: int) -> list[int]:
 
 def _dilations(stages: list[list[int]], start: str, hints: Hints) -> Dilations:
     return tuple(
-        tuple(hints.dilations.get(f"{start}{unit}", 3**place) for place, unit in enumerate(stage))
+        tuple(
+            hints.dilations.get(f"{start}{unit}{UNIT}".removesuffix(".weight_v"), 3**place)
+            for place, unit in enumerate(stage)
+        )
         for stage in stages
     )
 
