@@ -24,8 +24,9 @@ def nearest(vectors: Tensor, codes: Tensor) -> Tensor:
     Returns:
         int64, shape ``[N]``.
     """
-    closeness = torch.addmm(codes.square().sum(1), vectors, codes.t(), beta=-1, alpha=2)
-    return closeness.argmax(-1)
+    # The norm needs no table of squares.
+    lengths = torch.linalg.vector_norm(codes, dim=1).square()
+    return torch.addmm(lengths, vectors, codes.t(), beta=-1, alpha=2).argmax(-1)
 
 
 def _sums(vectors: Tensor, index: Tensor, size: int) -> tuple[Tensor, Tensor]:

@@ -77,7 +77,9 @@ def low_pass(frequency: float, attenuation: float) -> NDArray[np.float64]:
 @lru_cache(maxsize=64)
 def _window(length: int, beta: float) -> NDArray[np.float64]:
     """Kept, because the search asks for the same few lengths again and again."""
-    window: NDArray[np.float64] = np.kaiser(length, beta)
+    place = torch.linspace(-1, 1, length, dtype=torch.float64, device="cpu")
+    bessel = torch.special.i0(beta * (1 - place.square()).clamp_min(0).sqrt())
+    window: NDArray[np.float64] = (bessel / bessel[length // 2]).numpy()
     return window
 
 

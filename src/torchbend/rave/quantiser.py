@@ -137,7 +137,7 @@ class ResidualQuantiser(nn.Module):
                 wanted=f"[batch, {self.dim}, time]",
                 got=list(z.shape),
             )
-        return z.transpose(1, 2).reshape(-1, self.dim)
+        return z.transpose(1, 2).reshape(-1, self.dim).contiguous()
 
     def _signal(self, vectors: Tensor, like: Tensor) -> Tensor:
         return vectors.reshape(like.shape[0], -1, self.dim).transpose(1, 2)
