@@ -119,6 +119,19 @@ blocks.GRU.num_layers = 2
 """
 
 
+def test_more_dilations_than_ratios() -> None:
+    found = config(V2 + "RATIOS = [4, 2]\nEncoderV2.ratios = %RATIOS\nGeneratorV2.ratios = %RATIOS\n")
+    assert found == preset("v2", ratios=(4, 2), name="custom")
+    assert isinstance(found.encoder, EncoderV2Config) and isinstance(found.decoder, GeneratorV2Config)
+    # Encoders take the first lists, decoders start from the last one.
+    assert found.encoder.dilations == ((1, 3, 9), (1, 3, 9))
+    assert found.decoder.dilations == ((1, 3, 9), (1, 3))
+    bound = config(
+        V2 + "EncoderV2.ratios = [2]\nGeneratorV2.ratios = [2]\nGeneratorV2.dilations = [[1], [2]]\n"
+    )
+    assert isinstance(bound.decoder, GeneratorV2Config) and bound.decoder.dilations == ((2,),)
+
+
 def test_hybrid() -> None:
     found = config(HYBRID)
     assert found.mel == MelConfig(1024, 256, 64) and found.input_size == 64

@@ -11,6 +11,8 @@ from typing import Any
 from torchbend.errors import RAVEConfigError
 from torchbend.rave.config import (
     CombinedConfig,
+    EncoderV2Config,
+    GeneratorV2Config,
     MultiPeriodConfig,
     MultiScaleConfig,
     RAVEConfig,
@@ -77,7 +79,8 @@ def _change(config: RAVEConfig, name: str, value: Any) -> RAVEConfig:
         # "dilations" of the first generator are those of its stacks, another thing under the same name.
         own = hasattr(old, field) and not (field == "dilations" and hasattr(old, "kernels"))
         if own:
-            config = replace(config, **{part: replace(old, **{field: value})})
+            new = replace(old, **{field: value})
+            config = replace(config, **{part: _paired(new) if field == "ratios" else new})
             changed += 1
     if name == "capacity":
         config = replace(config, discriminator=_widened(config.discriminator, value))
@@ -85,6 +88,16 @@ def _change(config: RAVEConfig, name: str, value: Any) -> RAVEConfig:
         parts = ", ".join(type(getattr(config, part)).__name__ for part, _ in _PLACES[name])
         raise RAVEConfigError(f"no part of this configuration has a {name!r}", got=parts)
     return config
+
+
+def _paired(part: Any) -> Any:
+    """A part of the second kind with as many lists of dilations as ratios: the decoder's are the last ones."""
+    stages = len(part.ratios) if isinstance(part.ratios, tuple) else 0
+    if isinstance(part, EncoderV2Config):
+        return replace(part, dilations=part.dilations[:stages])
+    if isinstance(part, GeneratorV2Config):
+        return replace(part, dilations=part.dilations[-stages:])
+    return part
 
 
 def _widened(discriminator: Any, capacity: int) -> Any:

@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 from torchbend.errors import RAVEConfigError
 from torchbend.rave.config import (
+    DILATIONS,
     AdversarialConfig,
     BetaConfig,
     CombinedConfig,
@@ -167,7 +168,7 @@ def _v2_with_augs() -> RAVEConfig:
         base,
         input="mel",
         mel=MelConfig(),
-        encoder=EncoderV2Config(96, (2, 2, 2)),
+        encoder=EncoderV2Config(96, (2, 2, 2), DILATIONS[:3]),
         training=replace(base.training, beta=BetaConfig(0.1, 0.1, 1), weights=(("feature_matching", 10.0),)),
     )
 

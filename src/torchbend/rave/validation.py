@@ -258,7 +258,7 @@ def _ratios(site: str, ratios: tuple[int, ...]) -> Errors:
 
 
 def _positive(site: str, values: tuple[int, ...], wanted: str) -> Errors:
-    if not values or any(not _whole(value) or value < 1 for value in values):
+    if not isinstance(values, tuple) or not values or any(not _whole(value) or value < 1 for value in values):
         yield RAVEConfigError(
             "these have to be whole numbers from 1 on", site=site, wanted=wanted, got=values
         )

@@ -91,7 +91,7 @@ def read_encoder(lookup: Lookup, given: Reference | None, default: EncoderConfig
     return EncoderV2Config(
         lookup.whole(name, "capacity", second.capacity, scope),
         ratios,
-        _dilations(lookup, name, len(ratios), second.dilations, scope),
+        _dilations(lookup, name, second.dilations, scope)[: len(ratios)],
         lookup.whole(name, "kernel_size", second.kernel_size, scope),
         lookup.truth(name, "keep_dim", second.keep_dim, scope),
         _activation(lookup, name, second.activation, scope),
@@ -116,7 +116,8 @@ def read_decoder(lookup: Lookup, default: GeneratorConfig) -> GeneratorConfig:
     return GeneratorV2Config(
         lookup.whole(name, "capacity", second.capacity, scope),
         ratios,
-        _dilations(lookup, name, len(ratios), second.dilations, scope),
+        # The original takes both lists from their ends.
+        _dilations(lookup, name, second.dilations, scope)[-len(ratios) :],
         lookup.whole(name, "kernel_size", second.kernel_size, scope),
         lookup.truth(name, "keep_dim", second.keep_dim, scope),
         _activation(lookup, name, second.activation, scope),
@@ -193,13 +194,13 @@ def _second_noise(
     )
 
 
-def _dilations(lookup: Lookup, name: str, stages: int, default: Dilations, scope: str) -> Dilations:
+def _dilations(lookup: Lookup, name: str, default: Dilations, scope: str) -> Dilations:
     value = lookup.get(name, "dilations", None, scope)
     if value is None:
         return default
     if isinstance(value, list | tuple) and value and all(type(item) is int for item in value):
         # A flat list holds for every stage.
-        return (tuple(value),) * stages
+        return (tuple(value),) * len(lookup.wholes(name, "ratios", (1,) * len(default), scope))
     return _nested(lookup, name, "dilations", value)
 
 
