@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import torch
 
 from torchbend.errors import RAVEConfigError
+from torchbend.rave import RAVE
 from torchbend.rave.config import (
     CombinedConfig,
     DescriptConfig,
@@ -171,3 +173,13 @@ def test_every_pair_works_or_says_why(name: str, option: str) -> None:
 def test_refusals(names: tuple[str, ...], overrides: dict[str, object], said: str) -> None:
     with pytest.raises(RAVEConfigError, match=said):
         preset(*names, **overrides)
+
+
+def test_brave_answers_within_10_ms() -> None:
+    model = RAVE(preset("brave", capacity=2, latent_size=2))
+    assert model.config.padding == "causal" and model.config.decoder.noise is None
+    impulse = torch.zeros(1, 1, 4096)
+    impulse[0, 0, 2048] = 1
+    filter_bank = int(model.pqmf.inverse(model.pqmf(impulse)).abs().argmax()) - 2048
+    late = filter_bank + model.delay("forward") + model.ratio
+    assert 1000 * late / model.sample_rate < 10

@@ -91,7 +91,7 @@ def _change(config: RAVEConfig, name: str, value: Any) -> RAVEConfig:
 
 
 def _paired(part: Any) -> Any:
-    """A part of the second kind with as many lists of dilations as ratios: the decoder's are the last ones."""
+    """A part with as many lists of dilations as ratios: the first ones, those of a decoder the last ones."""
     stages = len(part.ratios) if isinstance(part.ratios, tuple) else 0
     if isinstance(part, EncoderV2Config):
         return replace(part, dilations=part.dilations[:stages])
