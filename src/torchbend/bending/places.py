@@ -2,8 +2,8 @@
 
 A *slot* is a container and a key: ``module._parameters["weight"]``, an entry of an LSTM's flat list of
 weights. Tied weights are one tensor in several slots. A weight that is computed from parts (weight norm,
-parametrizations) is an *effective* weight: its slot holds what computes it. A module of any origin can have
-such weights: its ``computed_weights`` names their parts, an attribute ``given_<name>`` stands for a whole one.
+parametrizations) is an *effective* weight: its slot holds what computes it. Any module can have such
+weights: its ``computed_weights`` names their parts, and an attribute ``given_<name>`` stands for a whole one.
 """
 
 from __future__ import annotations
@@ -68,6 +68,7 @@ class Place:
         slots: where a bent tensor is put.
         also: slots that a call changes by itself and that are put back after a bent call.
         parts: for an effective weight, the names of its parts.
+        kept: an effective weight that its module computes once and keeps.
     """
 
     names: list[str]
@@ -76,6 +77,7 @@ class Place:
     slots: list[Slot]
     also: list[Slot] = field(default_factory=list)
     parts: list[str] = field(default_factory=list)
+    kept: bool = False
 
 
 class _Computed(nn.Module):
@@ -199,7 +201,8 @@ def _effective(path: str, part: nn.Module, weights: dict[str, Place]) -> Iterato
     for name, own in getattr(part, "computed_weights", {}).items():
         slot = Slot(vars(part), f"given_{name}")
         parts = [prefix + p for p in own]
-        yield Place([prefix + name], "effective", partial(getattr, part, name), [slot], parts=parts)
+        read = partial(getattr, part, name)
+        yield Place([prefix + name], "effective", read, [slot], parts=parts, kept=True)
     for key, hook in part._forward_pre_hooks.items():
         name = getattr(hook, "name", None)
         if not hasattr(hook, "compute_weight") or not isinstance(name, str):

@@ -1,24 +1,26 @@
 """What is traced: a module that holds every tensor of a bent model, and runs the live model's methods.
 
 The tracer finds a tensor by its identity: a tensor that is a buffer of the traced module becomes an
-attribute of the file, any other one a constant. So the shell holds the wrapped module's own tensors, the
-bent ones that are swapped in for them, and one tensor for each control.
+attribute of the file, any other one a constant. So the shell holds the tensors that the methods use, as they
+are with all bends in force, and one tensor for each control.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from torchbend.bending.engine import Engine
 from torchbend.bending.parameter import BendingParameter, State, frozen
-from torchbend.bending.places import Places
+from torchbend.bending.places import Place, Places
 from torchbend.bending.weights import BentWeight
+from torchbend.capture.structure import walk
 from torchbend.export.accessors import control_tensor, refresh_method
 from torchbend.export.inputs import ExampleInputs
 
@@ -31,18 +33,31 @@ class Bench:
     Args:
         engine: of the bent model.
         methods: the methods to export, each with example inputs.
+        calls: what to run in the place of a method of that name; it reaches the model through the engine.
 
     Attributes:
         controls: the tensor of each control.
-        dependent: for each control, the weights that are bent by it.
+        dependent: for each control, the weights that move with it.
+        order: the weights that move with any control.
     """
 
-    def __init__(self, engine: Engine, methods: Mapping[str, ExampleInputs]) -> None:
-        self.engine, self.methods = engine, methods
+    def __init__(
+        self,
+        engine: Engine,
+        methods: Mapping[str, ExampleInputs],
+        calls: Mapping[str, Callable[..., Any]] | None = None,
+    ) -> None:
+        self.engine, self.methods, self.calls = engine, methods, dict(calls or {})
         self.controls = {control: control_tensor(control) for control in engine.controls}
-        users = {weight: self._controls_of(weight) for weight in engine.weights}
-        self.dependent = {c: [w for w, used in users.items() if c in used] for c in self.controls}
-        self.order = [w for w, used in users.items() if used]
+        self.dependent: dict[BendingParameter, list[Place]] = {c: [] for c in self.controls}
+        self.order: list[Place] = []
+        places = Places(engine.module)
+        whole = {part: p for p in places.weights.values() if p.kept for part in p.parts}
+        for weight in engine.weights:
+            place = next((whole[name] for name in weight.place.names if name in whole), weight.place)
+            for control in self._controls_of(weight):
+                _add(place, self.dependent[control])
+                _add(place, self.order)
 
     def _controls_of(self, weight: BentWeight) -> list[BendingParameter]:
         names = {*weight.place.names, *weight.place.parts}
@@ -57,65 +72,116 @@ class Bench:
             yield
 
     def weight_paths(self, control: BendingParameter) -> list[str]:
-        """Where the shell holds the weights that depend on a control."""
-        return [f"bent.w{self.order.index(weight)}" for weight in self.dependent[control]]
+        """Where the shell holds the weights that move with a control."""
+        return [f"bent.w{_index(place, self.order)}" for place in self.dependent[control]]
+
+    def run(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """A method of the live model, bent."""
+        if name in self.calls:
+            return self.calls[name](*args, **kwargs)
+        module = self.engine.module
+        function = module if name == "forward" else getattr(module, name)
+        return self.engine.call(name, function, args, dict(kwargs))
 
     def shell(self) -> nn.Module:
-        """The module to trace; its buffers are the tensors themselves."""
+        """The module to trace; its buffers are the tensors themselves, of those that the methods use."""
         runs = {name: self._method(name, example) for name, example in self.methods.items()}
-        for control, weights in self.dependent.items():
-            if weights:
-                runs[refresh_method(control)] = self._refresh(weights)
+        for control, places in self.dependent.items():
+            if places:
+                runs[refresh_method(control)] = self._refresh(places)
         kind = type(f"Bended{type(self.engine.module).__name__}", (nn.Module,), runs)
         made: nn.Module = kind()
         made.train(self.engine.module.training)
         for control, tensor in self.controls.items():
             plant(made, f"controls.{control.name}", tensor)
-        bent = self.engine.bent_tensors()
-        for k, weight in enumerate(self.order):
-            plant(made, f"bent.w{k}", bent[weight.place.names[0]])
-        moved = {name for weight in self.order for name in weight.place.names}
-        self._plant_model(made, {name: t for name, t in bent.items() if name not in moved})
+        for k, tensor in enumerate(self._values(self.order)):
+            plant(made, f"bent.w{k}", tensor)
+        self._plant_model(made, self._used())
         return made
 
-    def _plant_model(self, shell: nn.Module, fixed: Mapping[str, Tensor]) -> None:
-        """The module's own tensors, but for those that are bent for good: these in their places."""
-        places = Places(self.engine.module)
-        every = {id(p): p for p in (*places.weights.values(), *places.buffers.values())}
-        for place in every.values():
+    def _used(self) -> set[int]:
+        """The identities of all tensors that the methods use, and that weights are computed from."""
+        noted = _Noted()
+        with noted:
+            for name, example in self.methods.items():
+                self.run(name, example.args, example.kwargs)
+            for places in self.dependent.values():
+                self._afresh(places)
+        return noted.seen
+
+    def _plant_model(self, shell: nn.Module, used: set[int]) -> None:
+        """The tensors that are used: as they are with all bends in force, and what bends start from."""
+        module = self.engine.module
+        places = Places(module)
+        moved = {name for place in self.order for name in place.names}
+        every = {id(p): p for p in (*places.weights.values(), *places.buffers.values())}.values()
+        with self.engine.in_force({}):
+            readable = [p for p in every if p.kept or p.kind != "effective"]
+            now = [(p, p.read()) for p in readable if not moved.intersection(p.names)]
+        before = [(p, p.read()) for p in every if p.kind != "effective"]
+        planted: set[str] = set()
+        for place, tensor in (*now, *before):
             name = place.names[0]
-            if name in fixed:
-                plant(shell, f"model.{name}", fixed[name])
-            elif place.kind != "effective":
-                plant(shell, f"model.{name}", place.read())
-        scripted = [m for m in self.engine.module.modules() if isinstance(m, torch.jit.ScriptModule)]
+            if id(tensor) in used and name not in planted:
+                plant(shell, f"model.{name}", tensor)
+                planted.add(name)
+        scripted = [m for m in module.modules() if isinstance(m, torch.jit.ScriptModule)]
         for k, part in enumerate(scripted):
             shell.add_module(f"scripted_{k}", part)
 
-    def _method(self, name: str, example: ExampleInputs) -> Callable[..., Any]:
+    def _values(self, places: Sequence[Place]) -> list[Tensor]:
+        """The tensors of weights as a call sees them now."""
         engine = self.engine
-        function = engine.module if name == "forward" else getattr(engine.module, name)
+        with engine.lock, torch.no_grad():
+            engine.compile()
+            with engine.in_force({}):
+                bent = engine.weights.tensors()
+                return [bent[p.names[0]] if p.names[0] in bent else p.read() for p in places]
 
+    def _method(self, name: str, example: ExampleInputs) -> Callable[..., Any]:
         def run(shell: nn.Module, *values: Any) -> Any:
-            args, kwargs = example.filled(values)
-            return engine.call(name, function, args, kwargs)
+            return self.run(name, *example.filled(values))
 
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
         parameters = [inspect.Parameter(n, kind) for n in ("self", *example.names)]
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # names in the file
         return run
 
-    def _refresh(self, weights: list[BentWeight]) -> Callable[..., Any]:
-        engine = self.engine
-
+    def _refresh(self, places: list[Place]) -> Callable[..., Any]:
         def run(shell: nn.Module) -> tuple[Tensor, ...]:
-            with ExitStack() as stack:
-                for weight in weights:
-                    stack.enter_context(weight.afresh())
-                tensors = engine.bent_tensors()
-            return tuple(tensors[w.place.names[0]] for w in weights)
+            return self._afresh(places)
 
         return run
+
+    def _afresh(self, places: list[Place]) -> tuple[Tensor, ...]:
+        """The tensors of weights, computed again."""
+        with ExitStack() as stack:
+            for weight in self.engine.weights:
+                stack.enter_context(weight.afresh())
+            return tuple(self._values(places))
+
+
+class _Noted(TorchFunctionMode):
+    """Notes which tensors calls are given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set[int] = set()
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        self.seen.update(id(tensor) for _, tensor in walk((args, kwargs or {})))
+        return func(*args, **(kwargs or {}))
+
+
+def _add(place: Place, to: list[Place]) -> None:
+    if all(place.names != known.names for known in to):
+        to.append(place)
+
+
+def _index(place: Place, among: Sequence[Place]) -> int:
+    return [known.names for known in among].index(place.names)
 
 
 def plant(root: nn.Module, path: str, tensor: Tensor) -> None:

@@ -62,7 +62,7 @@ def script(
         bench = Bench(engine, methods)
         with bench.with_tensors():
             for name, example in methods.items():  # draws are made, finite values are checked
-                _run(engine, name, example)
+                bench.run(name, example.args, example.kwargs)
             shell = bench.shell()
             if not script:
                 return shell
@@ -111,11 +111,6 @@ def _refuse(engine: Engine, methods: Mapping[str, ExampleInputs]) -> None:
     taken = {*methods, *dir(nn.Module)}
     for control in engine.controls:
         check_name(control, taken)
-
-
-def _run(engine: Engine, name: str, example: ExampleInputs) -> Any:
-    function = engine.module if name == "forward" else getattr(engine.module, name)
-    return engine.call(name, function, example.args, dict(example.kwargs))
 
 
 def _traced(

@@ -75,12 +75,10 @@ def _compare(
     control: BendingParameter | None = None,
 ) -> None:
     args, kwargs = bench.methods[name].filled(values)
-    engine = bench.engine
-    function = engine.module if name == "forward" else getattr(engine.module, name)
 
     def live() -> list[Tensor]:
         torch.manual_seed(0)
-        return [t.clone() for _, t in walk(engine.call(name, function, args, dict(kwargs)))]
+        return [t.clone() for _, t in walk(bench.run(name, args, kwargs))]
 
     try:
         wanted = live()
