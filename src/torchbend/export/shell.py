@@ -94,19 +94,19 @@ class Bench:
         made.train(self.engine.module.training)
         for control, tensor in self.controls.items():
             plant(made, f"controls.{control.name}", tensor)
-        for k, tensor in enumerate(self._values(self.order)):
-            plant(made, f"bent.w{k}", tensor)
         self._plant_model(made, self._used())
+        for k, tensor in enumerate(self._values(self.order)):  # last: the tracer has to meet these very tensors
+            plant(made, f"bent.w{k}", tensor)
         return made
 
     def _used(self) -> set[int]:
         """The identities of all tensors that the methods use, and that weights are computed from."""
         noted = _Noted()
         with noted:
-            for name, example in self.methods.items():
-                self.run(name, example.args, example.kwargs)
             for places in self.dependent.values():
                 self._afresh(places)
+            for name, example in self.methods.items():
+                self.run(name, example.args, example.kwargs)
         return noted.seen
 
     def _plant_model(self, shell: nn.Module, used: set[int]) -> None:
