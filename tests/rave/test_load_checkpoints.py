@@ -396,3 +396,22 @@ def test_sizes_that_fit_no_model(tmp_path: Path) -> None:
         torch.save({"state_dict": {**state, name: value}}, tmp_path / "a.ckpt")
         with pytest.raises(CheckpointError, match="fit"):
             load(tmp_path / "a.ckpt")
+
+
+@pytest.mark.parametrize("name", ["latent_pca", "pqmf.h", "pqmf.hk", "decoder.net.2.weight_v", "fidelity"])
+@pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 2, 2, 2)])
+def test_shapes_that_make_no_sense(tmp_path: Path, name: str, shape: tuple[int, ...]) -> None:
+    state = {**small("v2").state_dict(), name: torch.zeros(shape)}
+    torch.save({"state_dict": state}, tmp_path / "a.ckpt")
+    with pytest.raises(CheckpointError):
+        load(tmp_path / "a.ckpt")
+
+
+def test_entries_that_are_no_plain_tensors(tmp_path: Path) -> None:
+    state: dict[Any, Any] = {**small("v2").state_dict(), 3: torch.zeros(2), "note": "text"}
+    torch.save({"state_dict": state}, tmp_path / "a.ckpt")
+    assert load(tmp_path / "a.ckpt").latent_size == 4
+    state["latent_mean"] = torch.zeros(4).to_sparse()
+    torch.save({"state_dict": state}, tmp_path / "a.ckpt")
+    with pytest.raises(CheckpointError, match="latent_mean"):
+        load(tmp_path / "a.ckpt")

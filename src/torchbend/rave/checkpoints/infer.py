@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from torchbend.errors import CheckpointError
+from torchbend.errors import CheckpointError, RAVEConfigError
 from torchbend.rave.checkpoints.infer_parts import (
     Hints,
     infer_decoder,
@@ -64,7 +64,21 @@ def infer(state: State, source: str, hints: Hints | None = None) -> tuple[RAVECo
     Raises:
         CheckpointError: the sizes fit no model of the family.
     """
-    hints = hints or Hints()
+    try:
+        return _infer(state, source, hints or Hints())
+    except (IndexError, KeyError, ValueError, ZeroDivisionError) as error:
+        if isinstance(error, RAVEConfigError):
+            raise
+        # A tensor with fewer dimensions than its name promises, or without any numbers.
+        raise CheckpointError(
+            "the shapes of these weights fit no model of the family",
+            site=source,
+            got=f"{type(error).__name__}: {error}",
+            next_step="put the config.gin of the run beside the checkpoint",
+        ) from error
+
+
+def _infer(state: State, source: str, hints: Hints) -> tuple[RAVEConfig, list[str]]:
     bands = int(state["pqmf.hk"].shape[0]) if "pqmf.hk" in state else 1
     encoder = infer_encoder(state, source, hints)
     latent = infer_latent(state, source, hints)
@@ -151,7 +165,7 @@ def _attenuation(state: State, bands: int, notes: list[str]) -> float:
     """The attenuation whose prototype has the stored length; its values are in the weights anyway."""
     if bands == 1 or "pqmf.h" not in state:
         return ATTENUATIONS[0]
-    length = len(state["pqmf.h"])
+    length = state["pqmf.h"].numel()
     every = (*ATTENUATIONS, *(float(a) for a in range(25, 161)))
     for attenuation in every:
         if len(prototype(bands, attenuation)) == length:

@@ -43,7 +43,7 @@ def infer_distance(state: State, default: DistanceConfig) -> DistanceConfig:
     start = "audio_distance.multiscale_stft.stfts."
     scales: list[int] = []
     while f"{start}{len(scales)}.window" in state:
-        scales.append(len(state[f"{start}{len(scales)}.window"]))
+        scales.append(state[f"{start}{len(scales)}.window"].numel())
     return DistanceConfig(tuple(scales), default.log_epsilon) if scales else default
 
 

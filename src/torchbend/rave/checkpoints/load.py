@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import struct
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -28,6 +29,22 @@ from torchbend.rave.model import RAVE
 from torchbend.weights_file import load_tensors
 
 __all__ = ["load", "load_with_notes"]
+
+# What damaged files make the reader raise, beside its own error.
+_BROKEN = (
+    pickle.UnpicklingError,
+    RuntimeError,
+    EOFError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    MemoryError,
+    struct.error,
+    OSError,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -118,7 +135,8 @@ def _content(file: Path) -> Mapping[str, Any]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 content = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
-        except (RuntimeError, ValueError, EOFError, OSError, LookupError, TypeError, pickle.UnpicklingError):
+        except _BROKEN:
+            # The reader below finds out and says what is wrong.
             content = None
     if content is None:
         try:

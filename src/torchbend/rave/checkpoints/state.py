@@ -35,7 +35,7 @@ def cleaned(given: Mapping[str, Any], source: str) -> tuple[State, list[str]]:
     Raises:
         CheckpointError: these are not the names of a RAVE model.
     """
-    state = {name: value for name, value in given.items() if isinstance(value, Tensor)}
+    state = {n: v for n, v in given.items() if isinstance(n, str) and _plain(v)}
     notes = []
     for prefix in (PRIOR, *WRAPPERS):
         inside = {name[len(prefix) :]: value for name, value in state.items() if name.startswith(prefix)}
@@ -54,7 +54,7 @@ def cleaned(given: Mapping[str, Any], source: str) -> tuple[State, list[str]]:
             "these are not the weights of a RAVE model",
             site=source,
             wanted=f"names that start with {', '.join(needed)}",
-            got=", ".join(list(given)[:6]) or "no weights",
+            got=", ".join(map(str, list(given)[:6])) or "no weights",
             next_step="models of the first version of the code (before 2.0) have to be exported there"
             if any(name.startswith(("encoder.net.", "decoder.synth.")) for name in state)
             else None,
@@ -137,6 +137,13 @@ def fitted_rows(state: State, config: RAVEConfig, own: Mapping[str, Tensor]) -> 
         if value.dim() == 3 and value.shape[1:] == start.shape[1:] and len(value) != len(start):
             fitted[name] = torch.cat([value, start[len(value) :]])[: len(start)]
     return fitted
+
+
+def _plain(value: object) -> bool:
+    """Whether this is a tensor of numbers that lie in memory."""
+    if not isinstance(value, Tensor) or value.layout is not torch.strided:
+        return False
+    return not (value.is_quantized or value.is_complex() or value.device.type == "meta")
 
 
 def _old_name(name: str) -> str:
