@@ -22,7 +22,7 @@ _FEW_TO_PAD = 32
 
 
 class _Kernel(Leaf):
-    """A layer with a kernel and no bias."""
+    """A layer with a kernel."""
 
     weight: Any
 
@@ -49,13 +49,13 @@ class _Kernel(Leaf):
         return channels_last if inputs >= fewest else None
 
 
-def _uniform(shape: tuple[int, int, int], fan_in: int) -> Tensor:
+def _uniform(shape: tuple[int, ...], fan_in: int) -> Tensor:
     """PyTorch's default start of a convolution: uniform, within one over the root of its inputs."""
     return torch.empty(shape).uniform_(-1 / math.sqrt(fan_in), 1 / math.sqrt(fan_in))
 
 
 class Conv1d(_Kernel):
-    """A convolution without bias, offline or streaming.
+    """A convolution, offline or streaming; encoders and decoders have no biases.
 
     Args:
         inputs: channels in.
@@ -65,7 +65,10 @@ class Conv1d(_Kernel):
         stride: between outputs, in samples.
         dilation: between taps, in samples.
         groups: of channels that are convolved apart.
+        bias: add a learnt number to each channel.
     """
+
+    bias: nn.Parameter | None
 
     def __init__(
         self,
@@ -77,12 +80,15 @@ class Conv1d(_Kernel):
         stride: int = 1,
         dilation: int = 1,
         groups: int = 1,
+        bias: bool = False,
     ) -> None:
         super().__init__()
         self.inputs, self.outputs, self.kernel = inputs, outputs, kernel
         self.pad, self.stride, self.dilation, self.groups = pad, stride, dilation, groups
         self.late = 0
-        self.make_weight(_uniform((outputs, inputs // groups, kernel), inputs // groups * kernel))
+        fan_in = inputs // groups * kernel
+        self.make_weight(_uniform((outputs, inputs // groups, kernel), fan_in))
+        self.register_parameter("bias", nn.Parameter(_uniform((outputs,), fan_in)) if bias else None)
 
     def _alignment(self, delay: Delay) -> int:
         """Frames to wait, so that the outputs fall where those of the whole signal fall."""
@@ -110,7 +116,7 @@ class Conv1d(_Kernel):
             left = self.pad[0]  # saves a copy; few channels are padded apart, to keep the order of long sums
         else:
             x = F.pad(x, self.pad)
-        return F.conv1d(x, self.weight, None, self.stride, left, self.dilation, self.groups)
+        return F.conv1d(x, self.weight, self.bias, self.stride, left, self.dilation, self.groups)
 
     def extra_repr(self) -> str:
         """The sizes."""
