@@ -29,6 +29,7 @@ __all__ = [
     "StreamState",
     "Walk",
     "close",
+    "extend",
     "follow",
     "rows",
 ]
@@ -103,12 +104,8 @@ class DelayLine(Leaf):
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape ``[B, C, T]`` in and out."""
-        if self.cache is None:
-            return x
-        cache = rows(self.cache, x)
-        full = torch.cat([cache, x], -1)
-        cache.copy_(full[..., x.shape[-1] :].detach())
-        return full[..., : x.shape[-1]]
+        cache = self.cache
+        return x if cache is None else extend(cache, x).narrow(-1, 0, x.shape[-1])
 
 
 class Walk(Protocol):
@@ -259,6 +256,26 @@ def close(model: nn.Module) -> None:
     """Take all caches away: the model is offline again."""
     for _, layer, _ in _caches(model):
         layer.cache = None
+
+
+def extend(cache: Tensor, x: Tensor) -> Tensor:
+    """The past and the block that follows it; the cache then holds the end of both.
+
+    Args:
+        cache: shape ``[batch, C, past]``.
+        x: shape ``[B, C, T]``, B at most ``batch``.
+
+    Returns:
+        Shape ``[B, C, past + T]``.
+
+    Raises:
+        StreamError: the batch is larger than the stream was opened for.
+    """
+    cache = rows(cache, x)
+    full = torch.cat([cache, x], -1)
+    end = full.narrow(-1, x.shape[-1], cache.shape[-1])
+    cache.copy_(end.detach() if end.requires_grad else end)
+    return full
 
 
 def rows(cache: Tensor, x: Tensor) -> Tensor:
