@@ -40,7 +40,9 @@ class _WithoutDraws(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def build(config: RAVEConfig, state: State, source: str, strict: bool = True) -> tuple[RAVE, list[str]]:
+def build(
+    config: RAVEConfig, state: State, source: str, strict: bool = True, shared: bool = True
+) -> tuple[RAVE, list[str]]:
     """A model that holds a state, in evaluation mode and without gradients, and what has to be told.
 
     Args:
@@ -49,6 +51,7 @@ def build(config: RAVEConfig, state: State, source: str, strict: bool = True) ->
         source: a name for messages.
         strict: refuse a state that lacks names of encoder and decoder, or has names of none; otherwise what
             fits is taken, and the rest starts anew.
+        shared: the tensors may share memory with a file or each other: they are copied.
 
     Raises:
         CheckpointError: names or shapes do not fit; nothing is given then.
@@ -64,6 +67,11 @@ def build(config: RAVEConfig, state: State, source: str, strict: bool = True) ->
         state = {name: value for name, value in state.items() if name not in set(left)}
     wrong = [name for name in state if name in own and not _fits(state[name], own[name])]
     unknown = [name for name in state if name not in own]
+    streamed = [name for name in unknown if _of_a_stream(name, own)]
+    if streamed:
+        notes.append(f"{len(streamed)} tensors that a stream keeps left out")
+        state = {name: value for name, value in state.items() if name not in set(streamed)}
+        unknown = [name for name in unknown if name not in set(streamed)]
     missing = [name for name in own if name not in state and not name.startswith((*FIXED, JUDGE))]
     if (wrong or missing or unknown) and strict:
         raise _unfit(source, config, own, state, (wrong, missing, unknown))
@@ -73,7 +81,7 @@ def build(config: RAVEConfig, state: State, source: str, strict: bool = True) ->
         if names:
             notes.append(f"{len(names)} tensors {what}: {', '.join(names[:3])}")
     refused = {*wrong, *unknown}
-    taken = {name: _own(value, own[name]) for name, value in state.items() if name not in refused}
+    taken = {name: _own(value, own[name], shared) for name, value in state.items() if name not in refused}
     model.load_state_dict(taken, strict=False, assign=True)
     return model.eval().requires_grad_(False), notes
 
@@ -94,9 +102,21 @@ def _fits(value: Tensor | None, own: Tensor | None) -> bool:
     return value is not None and own is not None and value.shape == own.shape
 
 
-def _own(value: Tensor, own: Tensor) -> Tensor:
+def _own(value: Tensor, own: Tensor, shared: bool) -> Tensor:
     """A tensor that shares no memory with a file or another tensor."""
+    if not shared and value.dtype == own.dtype and value.is_contiguous():
+        return value
     return torch.empty(own.shape, dtype=own.dtype).copy_(value)
+
+
+def _of_a_stream(name: str, own: State) -> bool:
+    """Whether this is what a convolution or a branch keeps between blocks: neither a weight nor a bias."""
+    *path, last = name.split(".")
+    if "paddings" in path:
+        return True
+    places = (".".join(path[:n]) for n in range(len(path), 0, -1))
+    inside = any(f"{place}.weight" in own or f"{place}.weight_g" in own for place in places)
+    return inside and not last.startswith(("weight", "bias"))
 
 
 def _start_anew(model: RAVE, config: RAVEConfig, names: list[str]) -> None:

@@ -114,7 +114,9 @@ def _unfolded(state: State) -> State:
 def _split(weight: Tensor) -> tuple[Tensor, Tensor]:
     """Length and direction of each row; a row of zeros gets a direction, so that it stays zero."""
     length = torch.norm_except_dim(weight, 2, 0)
-    return length, torch.where(length == 0, torch.ones_like(weight), weight)
+    if bool((length == 0).any()):
+        weight = torch.where(length == 0, torch.ones_like(weight), weight)
+    return length, weight
 
 
 def _completed(state: State, config: RAVEConfig) -> State:

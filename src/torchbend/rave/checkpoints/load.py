@@ -83,6 +83,7 @@ def load_with_notes(
     """
     source = locate(path)
     name = str(source.file)
+    shared = True
     try:
         if source.file.suffix == ".safetensors":
             _no_ema(ema, name)
@@ -91,9 +92,10 @@ def load_with_notes(
         elif is_exported(source.file):
             _no_ema(ema, name)
             config, state, notes = read_exported(source.file)
+            shared = False
         else:
             config, state, notes = _read_checkpoint(source, ema)
-        model, told = build(config, state, name, strict)
+        model, told = build(config, state, name, strict, shared)
     except RAVEConfigError as error:
         raise CheckpointError(
             "the configuration of this model cannot be used",
