@@ -18,7 +18,7 @@ from torchbend.rave.config import RAVEConfig
 from torchbend.rave.config_json import from_dict, to_dict
 from torchbend.rave.model import RAVE
 
-__all__ = ["read_native", "save"]
+__all__ = ["read_native", "save", "write_whole"]
 
 FORMAT = "torchbend.rave/1"
 """Name and version of the format, under ``format`` in the file's metadata."""
@@ -56,7 +56,7 @@ def save(
         if discriminator or not name.startswith("discriminator.")
     }
     metadata = {"format": FORMAT, "config": json.dumps(to_dict(model.config), allow_nan=False)}
-    _write_whole(target, as_bytes(state, metadata))
+    write_whole(target, as_bytes(state, metadata))
     return target
 
 
@@ -104,7 +104,12 @@ def _stored(name: str, value: Tensor, half: bool) -> Tensor:
     return kept.clone(memory_format=torch.contiguous_format)
 
 
-def _write_whole(target: Path, content: bytes) -> None:
+def write_whole(target: Path, content: bytes) -> None:
+    """Write a file that appears whole or not at all.
+
+    Raises:
+        CheckpointError: the place cannot be written; an older file stays as it was.
+    """
     temporary = target.with_name(f".{target.stem}-{secrets.token_hex(8)}.part")
     try:
         # Only a new file is opened: nobody else writes to it.
