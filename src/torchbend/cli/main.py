@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from torchbend.cli.activations import activations
 from torchbend.cli.bending import bend
+from torchbend.cli.check import check
 from torchbend.cli.demo import demo
 from torchbend.cli.inspecting import inspect
 from torchbend.errors import TorchbendError
@@ -78,7 +79,7 @@ def _options(
     """What all commands share."""
 
 
-for _command in (inspect, bend, activations, demo):
+for _command in (inspect, bend, activations, check, demo):
     app.command()(_command)
 
 

@@ -1,0 +1,157 @@
+"""Whether a file's state is what a stream needs: empty at first, of one size, the same for all blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from torchbend.export.check.blocks import FAILURES, Method, non_contiguous, play
+from torchbend.export.check.findings import failure
+from torchbend.export.check.session import LARGEST_BLOCK, Session
+from torchbend.export.check.state import elements, moved, snapshot, state_names
+
+__all__ = ["check_gradients", "check_state", "check_streams"]
+
+TOLERANCE = 1e-4
+"""Of the loudest sample (at least 1): sums of other lengths round otherwise."""
+
+LEAST_BLOCKS = 8
+"""Of the smallest size in one stream."""
+
+
+def check_gradients(session: Session, module: Any) -> None:
+    """No parameter or buffer asks for gradients."""
+    named = [*module.named_parameters(), *module.named_buffers()]
+    kept = [name for name, tensor in named if tensor.requires_grad]
+    if kept:
+        session.tell(
+            failure(
+                "gradients",
+                ", ".join(kept[:3]) + f", {len(kept) - 3} more" * (len(kept) > 3),
+                "tensors of the file keep gradients",
+                "requires_grad False for all",
+                f"True for {len(kept)} of {len(named)}",
+                "call requires_grad_(False) before the file is saved",
+            )
+        )
+
+
+def check_state(session: Session) -> None:
+    """What the methods write is zero (or constant) at first, and does not grow."""
+    for method in session.methods:
+        session.step(f"{method.name}(), its state")
+        module = session.load()
+        names = state_names(session.program, module)
+        before = snapshot(module, names)
+        counts = [elements(module, names)]
+        try:
+            for _ in range(32):
+                play(module, method, _noise(method, session.smallest))
+                counts.append(elements(module, names))
+        except FAILURES:
+            continue  # told where blocks are fed
+        caches = moved(before, snapshot(module, names))
+        for name in caches:
+            if any(_left_over(tensor) for tensor in before[name]):
+                session.tell(
+                    failure(
+                        "state",
+                        name,
+                        "a cache is not empty at the start: it holds what was played when the file was made",
+                        "zeros, or one number everywhere",
+                        f"{_span(before[name])}, written by {method.name}()",
+                        "reset the state before the file is saved",
+                    )
+                )
+        if counts[-1] > counts[16] > counts[1]:
+            session.tell(
+                failure(
+                    "state",
+                    f"{method.name}()",
+                    "its state grows from block to block",
+                    f"{counts[1]} numbers, as after the first block",
+                    f"{counts[-1]} after {len(counts) - 1}",
+                    "keep a cache of one length",
+                )
+            )
+        session.result("state", {"method": method.name, "names": caches, "numbers": elements(module, caches)})
+
+
+def check_streams(session: Session) -> None:
+    """Blocks of other sizes give the same stream, unless the method draws random numbers."""
+    for method in session.methods:
+        session.step(f"{method.name}(), streams in blocks of several sizes")
+        smallest = session.smallest
+        total = max(LARGEST_BLOCK, LEAST_BLOCKS * smallest)
+        torch.manual_seed(1)
+        whole = _noise(method, total)
+        try:
+            small = _stream(session, method, whole, [smallest] * (total // smallest), seed=2)
+            random = not torch.equal(
+                small, _stream(session, method, whole, [smallest] * (total // smallest), seed=3)
+            )
+            session.result("random", {"method": method.name, "random": random})
+            if random:
+                continue
+            others = {
+                "one block": _stream(session, method, whole, [total], seed=2),
+                "mixed blocks": _stream(session, method, whole, _mixed(smallest, total), seed=2),
+            }
+        except FAILURES:
+            continue  # told where blocks are fed
+        level = max(1.0, float(small.abs().max()))
+        for name, other in others.items():
+            away = float((small - other).abs().max()) if small.shape == other.shape else float("nan")
+            if not away <= TOLERANCE * level:
+                session.tell(
+                    failure(
+                        "streaming",
+                        f"{method.name}()",
+                        "blocks of other sizes give another sound: it clicks at their borders",
+                        f"within {TOLERANCE * level:.2g} of each other",
+                        f"{away:.3g} between blocks of {smallest} and {name}",
+                        "keep in buffers what a block needs of the one before it",
+                    )
+                )
+                break
+
+
+def _noise(method: Method, samples: int) -> Tensor:
+    return non_contiguous(0.3 * torch.randn(1, method.in_channels, method.columns(samples)))
+
+
+def _mixed(smallest: int, total: int) -> list[int]:
+    """Sizes that double and halve, and begin anew until all is played."""
+    sizes: list[int] = []
+    while (left := total - sum(sizes)) > 0:
+        wanted = smallest * (2, 1, 4, 1, 1)[len(sizes) % 5]
+        sizes.append(wanted if wanted <= left else smallest)
+    return sizes
+
+
+def _stream(session: Session, method: Method, whole: Tensor, sizes: Iterable[int], seed: int) -> Tensor:
+    """What a fresh copy gives for a stream in blocks, ``[channels, samples]``."""
+    module, place, parts = session.load(), 0, []
+    torch.manual_seed(seed)
+    for samples in sizes:
+        columns = method.columns(samples)
+        out = play(module, method, non_contiguous(whole[..., place : place + columns]))
+        if not isinstance(out, Tensor):
+            raise TypeError("no tensor")
+        parts.append(out.reshape(method.out_channels, -1).float())
+        place += columns
+    return torch.cat(parts, -1)
+
+
+def _left_over(tensor: Tensor) -> bool:
+    """Whether there are different numbers in it: what was initialised has one."""
+    flat = tensor.flatten()
+    return flat.numel() > 1 and flat.is_floating_point() and not bool((flat == flat[0]).all())
+
+
+def _span(tensors: list[Tensor]) -> str:
+    numbers = torch.cat([tensor.flatten() for tensor in tensors])
+    return f"numbers between {float(numbers.min()):.4g} and {float(numbers.max()):.4g}"
