@@ -58,20 +58,22 @@ def refresh_method(control: BendingParameter) -> str:
     return f"_weights_of_{control.name}"
 
 
-def accessors(control: BendingParameter, weights: Sequence[str]) -> str:
+def accessors(control: BendingParameter, weights: Sequence[str], for_host: bool = False) -> str:
     """The source of a control's two methods.
 
     Args:
         control: the control.
         weights: where in the exported module the weights are that depend on it, as ``"bent.w0"``, in the
             order in which `refresh_method` returns them.
+        for_host: as nn~ wants it: the value comes in a tuple, and a refusal is an answer other than 0.
     """
     kind, held = control.type.__name__, f"self.controls.{control.name}"
+    reader = _READERS[kind].format(held)
     lines = [
-        f"def get_{control.name}(self) -> {kind}:",
-        f"    return {_READERS[kind].format(held)}",
+        f"def get_{control.name}(self) -> {f'Tuple[{kind}]' if for_host else kind}:",
+        f"    return {f'({reader},)' if for_host else reader}",
         f"def set_{control.name}(self, value: {kind}) -> int:",
-        *_range_check(control),
+        *_range_check(control, for_host),
         f"    {held}.copy_(torch.tensor(value))",
     ]
     if weights:
@@ -80,7 +82,7 @@ def accessors(control: BendingParameter, weights: Sequence[str]) -> str:
     return "\n".join([*lines, "    return 0", ""])
 
 
-def _range_check(control: BendingParameter) -> list[str]:
+def _range_check(control: BendingParameter, for_host: bool) -> list[str]:
     low, high = control.range
     if control.type not in (int, float) or (low is None and high is None and control.type is int):
         return []
@@ -88,7 +90,8 @@ def _range_check(control: BendingParameter) -> list[str]:
     tests = [f"value >= {lowest}"] * (low is not None) + [f"value <= {highest}"] * (high is not None)
     tests = tests or ["value == value"]
     message = f"the control '{control.name}' takes a value in ({low}, {high}), not "
-    refusal = f'    if not ({" and ".join(tests)}):\n        raise ValueError("{message}" + str(value))'
+    answer = "return 1" if for_host else f'raise ValueError("{message}" + str(value))'
+    refusal = f"    if not ({' and '.join(tests)}):\n        {answer}"
     if not control.clamp:
         return [refusal]
     clamped = [f"    if value < {lowest}:\n        value = {lowest}"] * (low is not None)

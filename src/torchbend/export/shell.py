@@ -34,6 +34,8 @@ class Bench:
         engine: of the bent model.
         methods: the methods to export, each with example inputs.
         calls: what to run in the place of a method of that name; it reaches the model through the engine.
+        beside: a module beside the model whose tensors the methods use too.
+        actions: what changes the model's state, by name, with example arguments.
 
     Attributes:
         controls: the tensor of each control.
@@ -46,8 +48,11 @@ class Bench:
         engine: Engine,
         methods: Mapping[str, ExampleInputs],
         calls: Mapping[str, Callable[..., Any]] | None = None,
+        beside: nn.Module | None = None,
+        actions: Mapping[str, tuple[Callable[..., Tensor], tuple[Tensor, ...]]] | None = None,
     ) -> None:
         self.engine, self.methods, self.calls = engine, methods, dict(calls or {})
+        self.beside, self.actions = beside, dict(actions or {})
         self.controls = {control: control_tensor(control) for control in engine.controls}
         self.dependent: dict[BendingParameter, list[Place]] = {c: [] for c in self.controls}
         self.order: list[Place] = []
@@ -89,13 +94,14 @@ class Bench:
         for control, places in self.dependent.items():
             if places:
                 runs[refresh_method(control)] = self._refresh(places)
+        runs.update((name, _as_method(action)) for name, (action, _) in self.actions.items())
         kind = type(f"Bended{type(self.engine.module).__name__}", (nn.Module,), runs)
         made: nn.Module = kind()
         made.train(self.engine.module.training)
         for control, tensor in self.controls.items():
             plant(made, f"controls.{control.name}", tensor)
         self._plant_model(made, self._used())
-        for k, tensor in enumerate(self._values(self.order)):  # last: the tracer has to meet these very tensors
+        for k, tensor in enumerate(self._values(self.order)):  # the very ones that the tracer will meet
             plant(made, f"bent.w{k}", tensor)
         return made
 
@@ -107,6 +113,12 @@ class Bench:
                 self._afresh(places)
             for name, example in self.methods.items():
                 self.run(name, example.args, example.kwargs)
+            for action, given in self.actions.values():
+                action(*given)
+        for part in self.engine.module.modules():  # what a module decides by goes with what it works on
+            own = [t for t in (*part._parameters.values(), *part._buffers.values()) if t is not None]
+            if any(id(t) in noted.seen for t in own):
+                noted.seen.update(id(t) for t in part._buffers.values() if t is not None)
         return noted.seen
 
     def _plant_model(self, shell: nn.Module, used: set[int]) -> None:
@@ -125,6 +137,9 @@ class Bench:
             if id(tensor) in used and name not in planted:
                 plant(shell, f"model.{name}", tensor)
                 planted.add(name)
+        if self.beside is not None:
+            for place in (*Places(self.beside).weights.values(), *Places(self.beside).buffers.values()):
+                plant(shell, f"beside.{place.names[0]}", place.read())
         scripted = [m for m in module.modules() if isinstance(m, torch.jit.ScriptModule)]
         for k, part in enumerate(scripted):
             shell.add_module(f"scripted_{k}", part)
@@ -159,6 +174,17 @@ class Bench:
             for weight in self.engine.weights:
                 stack.enter_context(weight.afresh())
             return tuple(self._values(places))
+
+
+def _as_method(action: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def run(shell: nn.Module, *values: Tensor) -> Tensor:
+        return action(*values)
+
+    count = len(inspect.signature(action).parameters)
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    names = ("self", *(f"value_{k}" if k else "value" for k in range(count)))
+    run.__signature__ = inspect.Signature([inspect.Parameter(n, kind) for n in names])  # type: ignore[attr-defined]
+    return run
 
 
 class _Noted(TorchFunctionMode):

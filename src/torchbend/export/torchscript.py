@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from torchbend.bending.engine import Engine
+from torchbend.bending.parameter import BendingParameter
 from torchbend.bending.places import Places
 from torchbend.bending.sites import not_traced
 from torchbend.capture.preserve import Preserved, random_state_kept
@@ -21,7 +22,7 @@ from torchbend.export.inputs import ExampleInputs
 from torchbend.export.shell import Bench
 from torchbend.export.verify import verify
 
-__all__ = ["script"]
+__all__ = ["compiled", "script"]
 
 
 def script(
@@ -61,23 +62,95 @@ def script(
         _refuse(engine, methods)
         bench = Bench(engine, methods)
         with bench.with_tensors():
-            for name, example in methods.items():  # draws are made, finite values are checked
-                bench.run(name, example.args, example.kwargs)
-            shell = bench.shell()
+            shell = _prepared(bench)
             if not script:
                 return shell
-            traced, told = _traced(shell, methods)
-        for control in bench.controls:
-            traced.define(accessors(control, bench.weight_paths(control)))
-        exported: nn.Module = copy.deepcopy(traced)
-        for tensor in (*exported.buffers(), *exported.parameters()):
-            tensor.requires_grad_(False)
-        verify(bench, exported, told)
+            exported, told = _exported(bench, shell, accessors, "")
+            verify(bench, exported, told)
+    _take_back(shell, exported)
+    return exported
+
+
+def _take_back(shell: nn.Module, exported: nn.Module) -> None:
+    """Give an exported module the state that the live one has again."""
     held = dict(shell.named_buffers(remove_duplicate=False))
-    with torch.no_grad():  # take back what the comparison moved
+    with torch.no_grad():
         for name, tensor in exported.named_buffers(remove_duplicate=False):
             tensor.copy_(held[name])
-    return exported
+
+
+def compiled(
+    engine: Engine,
+    methods: Mapping[str, ExampleInputs],
+    *,
+    calls: Mapping[str, Callable[..., Any]],
+    held: Mapping[str, Tensor | list[str]],
+    write: Callable[[BendingParameter, list[str]], str],
+    source: str,
+    beside: nn.Module | None = None,
+    actions: Mapping[str, tuple[Callable[..., Tensor], tuple[Tensor, ...]]] | None = None,
+) -> torch.jit.ScriptModule:
+    """Methods with a protocol of their own, frozen: their weights are constants, their state stays.
+
+    Args:
+        engine: of the bent model.
+        methods: example inputs by method.
+        calls: what each method runs.
+        held: buffers and lists of texts that the file holds beside the model.
+        write: gives the source of a control's methods.
+        source: of further methods.
+        beside: a module beside the model whose tensors the methods use too.
+        actions: what changes the model's state, by name, with example arguments; ``source`` calls them.
+
+    Raises:
+        ExportError: something cannot be exported, or differs from the live model.
+    """
+    with engine.lock, _restored(engine, beside):
+        _refuse(engine, {**methods, **held})
+        bench = Bench(engine, methods, calls, beside, actions)
+        with bench.with_tensors():
+            shell = _prepared(bench)
+            tensors = {name: value for name, value in held.items() if isinstance(value, Tensor)}
+            for name, tensor in tensors.items():
+                shell.register_buffer(name, tensor)
+            exported, told = _exported(bench, shell, write, source)
+            texts = torch._C.ListType(torch._C.StringType.get())
+            for name in held.keys() - tensors.keys():
+                exported._c._register_attribute(name, texts, held[name])
+            verify(bench, _frozen(exported, [*held]), told)
+    _take_back(shell, exported)
+    return _frozen(exported, [*held])
+
+
+def _frozen(exported: torch.jit.ScriptModule, held: list[str]) -> torch.jit.ScriptModule:
+    """A frozen copy whose methods and named attributes stay."""
+    frozen: torch.jit.ScriptModule = copy.deepcopy(exported).eval()
+    names = [name for name in frozen._c._method_names() if name != "forward"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return torch.jit.freeze(frozen, preserved_attrs=[*names, *held])  # type: ignore[no-any-return]
+
+
+def _prepared(bench: Bench) -> nn.Module:
+    for name, example in bench.methods.items():  # draws are made, finite values are checked
+        bench.run(name, example.args, example.kwargs)
+    return bench.shell()
+
+
+def _exported(
+    bench: Bench, shell: nn.Module, write: Callable[[BendingParameter, list[str]], str], source: str
+) -> tuple[torch.jit.ScriptModule, list[warnings.WarningMessage]]:
+    """The traced shell with the methods of its controls, sharing nothing with the live model."""
+    given = {name: values for name, (_, values) in bench.actions.items()}
+    traced, told = _traced(shell, bench.methods, given)
+    for control in bench.controls:
+        traced.define(write(control, bench.weight_paths(control)))
+    if source:
+        traced.define(source)
+    exported: torch.jit.ScriptModule = copy.deepcopy(traced)
+    for tensor in (*exported.buffers(), *exported.parameters()):
+        tensor.requires_grad_(False)
+    return exported, told
 
 
 def _methods(engine: Engine, inputs: Mapping[str, Any]) -> dict[str, ExampleInputs]:
@@ -92,7 +165,7 @@ def _methods(engine: Engine, inputs: Mapping[str, Any]) -> dict[str, ExampleInpu
     return found
 
 
-def _refuse(engine: Engine, methods: Mapping[str, ExampleInputs]) -> None:
+def _refuse(engine: Engine, methods: Iterable[str]) -> None:
     """Say no to callbacks and names that cannot be in a file.
 
     Raises:
@@ -114,7 +187,7 @@ def _refuse(engine: Engine, methods: Mapping[str, ExampleInputs]) -> None:
 
 
 def _traced(
-    shell: nn.Module, methods: Mapping[str, ExampleInputs]
+    shell: nn.Module, methods: Mapping[str, ExampleInputs], actions: Mapping[str, tuple[Tensor, ...]]
 ) -> tuple[torch.jit.ScriptModule, list[warnings.WarningMessage]]:
     """The traced shell, and what the tracer warned of.
 
@@ -127,7 +200,7 @@ def _traced(
         warnings.simplefilter("always")
         try:
             trace: Any = torch.jit.trace_module
-            calls = {**examples, **dict.fromkeys(refreshing, ())}
+            calls = {**examples, **dict.fromkeys(refreshing, ()), **actions}
             traced: torch.jit.ScriptModule = trace(shell, calls, check_trace=False, strict=False)
         except TorchbendError:
             raise
@@ -143,11 +216,13 @@ def _traced(
 
 
 @contextmanager
-def _restored(engine: Engine) -> Iterator[None]:
+def _restored(engine: Engine, beside: nn.Module | None = None) -> Iterator[None]:
     """The module, the random state and the engine as before, whatever the methods wrote."""
-    preserved = Preserved(list(engine.module.modules()))
-    for place in Places(engine.module).buffers.values():
-        preserved.before_write(place.read())
+    modules = [engine.module, *([] if beside is None else [beside])]
+    preserved = Preserved([part for module in modules for part in module.modules()])
+    for module in modules:
+        for place in Places(module).buffers.values():
+            preserved.before_write(place.read())
     try:
         with random_state_kept(), torch.no_grad():
             yield

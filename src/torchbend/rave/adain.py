@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
+from functools import cache
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -56,14 +60,6 @@ class AdaIN(nn.Module):
             std.fill_(1.0)
             count.zero_()
 
-    @staticmethod
-    def _learn(x: Tensor, mean: Tensor, std: Tensor, count: Tensor) -> None:
-        batch = x.shape[0]
-        with torch.no_grad():
-            mean[:batch] += (x.mean(-1, keepdim=True) - mean[:batch]) / (count + 1)
-            std[:batch] += (x.std(-1, keepdim=True) - std[:batch]) / (count + 1)
-            count += 1
-
     def forward(self, x: Tensor) -> Tensor:
         """Shape ``[B, C, T]`` in and out.
 
@@ -79,13 +75,53 @@ class AdaIN(nn.Module):
                 wanted=f"at most {len(self.mean_x)}",
                 got=x.shape[0],
             )
-        if self.learn_y:
-            self._learn(x, self.mean_y, self.std_y, self.num_update_y)
-            return x
-        if self.learn_x:
-            self._learn(x, self.mean_x, self.std_x, self.num_update_x)
-        if self.num_update_x and self.num_update_y:
-            batch = x.shape[0]
-            centred = (x - self.mean_x[:batch]) / (self.std_x[:batch] + 1e-5)
-            return centred * self.std_y[:batch] + self.mean_y[:batch]
+        run = _scripted() if torch._C._is_tracing() else _adapt
+        y: Tensor = run(
+            x,
+            self.learn_x,
+            self.mean_x,
+            self.std_x,
+            self.num_update_x,
+            self.learn_y,
+            self.mean_y,
+            self.std_y,
+            self.num_update_y,
+        )
+        return y
+
+
+def _adapt(
+    x: Tensor,
+    learn_x: Tensor,
+    mean_x: Tensor,
+    std_x: Tensor,
+    count_x: Tensor,
+    learn_y: Tensor,
+    mean_y: Tensor,
+    std_y: Tensor,
+    count_y: Tensor,
+) -> Tensor:
+    """One block: learn what is to be learned, and transfer where both sides are known."""
+    batch = x.shape[0]
+    if bool(learn_y):
+        known = x.detach()
+        mean_y[:batch] += (known.mean(-1, keepdim=True) - mean_y[:batch]) / (count_y + 1)
+        std_y[:batch] += (known.std(-1, keepdim=True) - std_y[:batch]) / (count_y + 1)
+        count_y += 1
         return x
+    if bool(learn_x):
+        known = x.detach()
+        mean_x[:batch] += (known.mean(-1, keepdim=True) - mean_x[:batch]) / (count_x + 1)
+        std_x[:batch] += (known.std(-1, keepdim=True) - std_x[:batch]) / (count_x + 1)
+        count_x += 1
+    if bool(count_x) and bool(count_y):
+        return (x - mean_x[:batch]) / (std_x[:batch] + 1e-5) * std_y[:batch] + mean_y[:batch]
+    return x
+
+
+@cache
+def _scripted() -> Any:
+    """The same, compiled: its decisions stay decisions in a traced model."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return torch.jit.script(_adapt)

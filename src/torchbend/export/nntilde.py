@@ -1,0 +1,112 @@
+"""A bent model as a file for nn~, the external that plays TorchScript in Max and Pure Data.
+
+The file has the methods, each with a buffer ``<method>_params`` of channels and ratios and lists of labels,
+and the controls as attributes with ``get_<name>`` and ``set_<name>``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from torchbend.bending.engine import Engine
+from torchbend.bending.parameter import BendingParameter
+from torchbend.errors import ExportError
+from torchbend.export.accessors import accessors
+from torchbend.export.inputs import ExampleInputs
+from torchbend.export.play import Played
+from torchbend.export.torchscript import compiled
+
+__all__ = ["Switch", "nn_module"]
+
+Switch = Callable[[Tensor], Tensor]
+"""Changes the model's state in place, given 0 or 1; answers with any tensor."""
+
+_CODES = {bool: 0, int: 1, float: 2}
+
+
+def nn_module(
+    engine: Engine,
+    methods: Mapping[str, Played],
+    switches: Mapping[str, Switch] | None = None,
+    beside: nn.Module | None = None,
+) -> torch.jit.ScriptModule:
+    """The module that is saved for nn~: frozen, without gradients, its state as it is now.
+
+    Args:
+        engine: of the bent model.
+        methods: the methods to play.
+        switches: further attributes, each a bool, with what happens when it is set.
+        beside: a module beside the model whose tensors the methods use too.
+
+    Raises:
+        ExportError: a method, a callback or a control cannot be exported.
+    """
+    for control in engine.controls:
+        if control.type not in _CODES:
+            raise ExportError(
+                "nn~ has no attributes of this type",
+                site=control.name,
+                wanted="a control that is a float, an int or a bool",
+                got=control.type.__name__,
+            )
+    switches = dict(switches or {})
+    like = next((t for t in (*engine.module.parameters(), *engine.module.buffers())), torch.zeros(()))
+    longest = max(max(m.about.in_ratio, m.about.out_ratio) for m in methods.values())
+    examples = {
+        name: ExampleInputs((method.about.example(longest, like),), {}, ("x",))
+        for name, method in methods.items()
+    }
+    attributes = [control.name for control in engine.controls] + list(switches)
+    return compiled(
+        engine,
+        examples,
+        calls={name: method.call for name, method in methods.items()},
+        held=_held(engine, methods, switches),
+        write=_accessors,
+        source=_protocol(list(methods), attributes, list(switches)),
+        beside=beside,
+        actions={f"_{name}": (switch, (torch.zeros(1).to(like),)) for name, switch in switches.items()},
+    )
+
+
+def _held(
+    engine: Engine, methods: Mapping[str, Played], switches: Mapping[str, Switch]
+) -> dict[str, Tensor | list[str]]:
+    """What the file holds beside the model: numbers and labels of methods, types of attributes."""
+    held: dict[str, Tensor | list[str]] = {}
+    for name, method in methods.items():
+        held[f"{name}_params"] = torch.tensor(method.about.params)
+        held[f"{name}_input_labels"], held[f"{name}_output_labels"] = method.about.labels()
+    for control in engine.controls:
+        held[f"{control.name}_params"] = torch.tensor([_CODES[control.type]])
+    for name in switches:
+        held[f"{name}_params"] = torch.tensor([0])
+        held[f"{name}_held"] = torch.tensor(False)
+    return held
+
+
+def _accessors(control: BendingParameter, paths: list[str]) -> str:
+    return accessors(control, paths, for_host=True)
+
+
+def _protocol(methods: list[str], attributes: list[str], switches: list[str]) -> str:
+    listed = f"    return {attributes!r}" if attributes else "    names: List[str] = []\n    return names"
+    lines = [
+        "def get_methods(self) -> List[str]:",
+        f"    return {methods!r}",
+        "def get_attributes(self) -> List[str]:",
+        listed,
+    ]
+    for name in switches:
+        lines += [
+            f"def get_{name}(self) -> Tuple[bool]:",
+            f"    return (bool(self.{name}_held),)",
+            f"def set_{name}(self, value: bool) -> int:",
+            f"    self.{name}_held.fill_(value)",
+            f"    self._{name}(torch.tensor([float(value)]))",
+            "    return 0",
+        ]
+    return "\n".join([*lines, ""])
