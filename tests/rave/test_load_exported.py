@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import zipfile
 from dataclasses import replace
@@ -9,13 +10,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.rave.exported_models import Node, export, tree
+from tests.rave.exported_models import Node, VariationalScriptedRAVE, export, folded, tree
 from torch import nn
 
+from torchbend.bending.callbacks import Scale
 from torchbend.errors import CheckpointError
+from torchbend.interfaces.rave import BendedRAVE
 from torchbend.rave import RAVE, load, preset
 from torchbend.rave.checkpoints.load import load_with_notes
 from torchbend.rave.config import EncoderV2Config, GeneratorV2Config, MultiScaleConfig
+from torchbend.rave.config_json import to_dict
 
 SMALL = {"discriminator": MultiScaleConfig(2), "capacity": 4, "latent_size": 4}
 MODELS = {
@@ -134,8 +138,6 @@ class Padded(nn.Conv1d):
 def test_dilations_come_from_the_program_s_constants(
     tmp_path: Path, pad: tuple[int, int], padding: str
 ) -> None:
-    from tests.rave.exported_models import VariationalScriptedRAVE, folded
-
     wanted = small("v2", dilations=((3, 3, 3),) * 4)
     top = tree(VariationalScriptedRAVE(), folded(wanted))
     for name, module in list(top.named_modules()):
@@ -161,6 +163,48 @@ def test_a_row_of_zeros_stays_one(tmp_path: Path) -> None:
 def test_a_folder_with_one_export(tmp_path: Path) -> None:
     export(small("onnx"), tmp_path / "model.ts")
     assert load(tmp_path).config.name == "model"
+
+
+# -- this project's exports -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("names", [("v2",), ("v1",), ("v2_nopqmf", "snake")])
+def test_exports_of_bent_models(tmp_path: Path, names: tuple[str, ...]) -> None:
+    wanted = small(*names)
+    wanted.latent_pca.copy_(torch.eye(4))
+    wanted.latent_mean.zero_()
+    wanted.fidelity.zero_()
+    bended = BendedRAVE(wanted)
+    weight = "decoder.net.0.weight" if names != ("v2_nopqmf", "snake") else "decoder.net.0.weight_v"
+    bended.bend(Scale(0.5), weight)
+    bended.script().save(str(tmp_path / "model.ts"))
+    found, notes = load_with_notes(tmp_path / "model.ts")
+    assert "the PCA of the latents is not in this file" in notes
+    with torch.no_grad():
+        z = torch.randn(1, 4, 8)
+        torch.manual_seed(2)
+        expected = bended.decode(z)
+        torch.manual_seed(2)
+        torch.testing.assert_close(found.decode(z), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_configuration_inside_of_an_export(tmp_path: Path) -> None:
+    wanted = small("v2", "causal", "adain", dilations=((2, 1),) * 4)
+    state = {name: value for name, value in folded(wanted).items() if not name.endswith(("_x", "_y"))}
+    extra = {"rave_config.json": json.dumps(to_dict(wanted.config))}
+    scripted = torch.jit.script(tree(Node(), state))
+    torch.jit.save(scripted, str(tmp_path / "model.ts"), _extra_files=extra)
+    found = load(tmp_path / "model.ts")
+    assert found.config == wanted.config
+    assert_same(found, wanted)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"colour": 1}', '{"latent_size": 3}'])
+def test_a_wrong_configuration_inside_of_an_export(tmp_path: Path, text: str) -> None:
+    scripted = torch.jit.script(tree(Node(), folded(small("onnx"))))
+    torch.jit.save(scripted, str(tmp_path / "model.ts"), _extra_files={"rave_config.json": text})
+    with pytest.raises(CheckpointError):
+        load(tmp_path / "model.ts")
 
 
 # -- what is no exported RAVE ----------------------------------------------------------------------------

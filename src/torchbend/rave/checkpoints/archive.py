@@ -143,6 +143,11 @@ class Archive:
             self._constants[kind] = {key: value for key, value in map(_constant, found) if key}
         return self._constants[kind]
 
+    def extra(self, name: str) -> bytes | None:
+        """The content of an extra file that was written with the archive, ``None`` if there is none."""
+        place = f"{self._root}extra/{name}"
+        return self._text(place).encode() if place in self._entries else None
+
     # -- the tree ------------------------------------------------------------------------------------------
 
     def _walk(self) -> None:

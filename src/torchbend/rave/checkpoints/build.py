@@ -21,6 +21,12 @@ FIXED = ("audio_distance.", "multiband_audio_distance.", "spectrogram.", "pqmf."
 
 WINDOWS = FIXED[:2]
 
+FOLLOWING = (".target_size", ".gru_state", ".num_batches_tracked")
+"""Numbers that follow from the configuration, or that nothing reads."""
+
+STATISTICS = tuple(f".{what}_{side}" for what in ("mean", "std", "learn", "num_update") for side in "xy")
+"""What adaptive normalisations learn while a model plays."""
+
 JUDGE = "discriminator."
 
 
@@ -59,6 +65,8 @@ def build(
     with _WithoutDraws():
         model = RAVE(config)
     own = model.state_dict()
+    computed = {name for name, _ in model.named_buffers()} - own.keys()
+    state = {name: value for name, value in state.items() if name not in computed}
     state = fitted_rows(state, config, own)
     state, notes = _without_judge(model, config, state, own)
     left = [name for name in state if name.startswith(WINDOWS) and not _fits(state[name], own.get(name))]
@@ -73,6 +81,11 @@ def build(
         state = {name: value for name, value in state.items() if name not in set(streamed)}
         unknown = [name for name in unknown if name not in set(streamed)]
     missing = [name for name in own if name not in state and not name.startswith((*FIXED, JUDGE))]
+    missing = [name for name in missing if not name.endswith(FOLLOWING)]
+    statistics = [name for name in missing if name.endswith(STATISTICS)]
+    if statistics:
+        notes.append("no statistics of adaptive normalisations: nothing is learned yet")
+        missing = [name for name in missing if name not in set(statistics)]
     if (wrong or missing or unknown) and strict:
         raise _unfit(source, config, own, state, (wrong, missing, unknown))
     if wrong or missing:

@@ -6,6 +6,7 @@ sizes of the latter tell dilations and padding.
 
 from __future__ import annotations
 
+import json
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -20,9 +21,14 @@ from torchbend.rave.checkpoints.exported_hints import find_hints
 from torchbend.rave.checkpoints.infer import infer
 from torchbend.rave.checkpoints.state import CACHES, State
 from torchbend.rave.config import GeneratorV1Config, RAVEConfig, SphericalConfig
+from torchbend.rave.config_json import from_dict
 
 __all__ = ["is_exported", "read_exported"]
 
+CONFIG = "rave_config.json"
+"""The name of an extra file in an archive that holds the configuration, as `torchbend.rave` may write it."""
+
+ENCODERS = ("encoder.encoder.net.", "encoder.net.")
 PARTS = ("encoder.", "decoder.", "pqmf.", "spectrogram.")
 OWN = ("latent_pca", "latent_mean", "fidelity", "receptive_field")
 PLAIN = ("decoder.noise_module.", "decoder.synth.branches.2.")
@@ -53,10 +59,8 @@ def read_exported(path: Path) -> tuple[RAVEConfig, State, list[str]]:
     with Archive(path) as archive:
         prefix = _prefix(archive)
         names = _names(archive, prefix)
-        if not any(name.startswith("encoder.encoder.net.") for name in names) or not any(
-            name.startswith("decoder.") for name in names
-        ):
-            raise _foreign(archive, "encoder and decoder of a RAVE model")
+        if not any(name.startswith("decoder.") for name in names):
+            raise _foreign(archive, "the decoder of a RAVE model")
         hints = find_hints(archive, prefix, names)
         state = {
             own: archive.tensor(name)
@@ -65,20 +69,47 @@ def read_exported(path: Path) -> tuple[RAVEConfig, State, list[str]]:
         }
         parameters = f"{prefix}encode_params"
         params = archive.tensor(parameters).tolist() if parameters in archive.names else []
+        written = archive.extra(CONFIG)
     state = _unfolded(state)
-    config, notes = infer(state, str(path), hints)
-    config = _at_own_rate(config, params, notes)
+    notes = [] if "latent_pca" in state else ["the PCA of the latents is not in this file"]
+    if written is not None:
+        config = _read_config(written, path)
+    else:
+        state.setdefault("latent_pca", torch.eye(_latent_size(state, path)))
+        config, told = infer(state, str(path), hints)
+        config = replace(_at_own_rate(config, params, notes), name=path.stem)
+        notes += told
     if prefix:
         notes.append(f"the model lies under {prefix!r}")
-    return replace(config, name=path.stem), _completed(state, config), notes
+    return config, _completed(state, config), notes
 
 
 def _prefix(archive: Archive) -> str:
     """What stands before the names of the model: wrappers put themselves in front."""
-    found = [name for name in archive.names if name == "latent_pca" or name.endswith(".latent_pca")]
-    if not found:
-        raise _foreign(archive, "a tensor latent_pca")
-    return min(found, key=len).removesuffix("latent_pca")
+    for ending in ("latent_pca", *(f"{start}0.weight{part}" for start in ENCODERS for part in ("", "_v"))):
+        found = [name for name in archive.names if name == ending or name.endswith(f".{ending}")]
+        if found:
+            return min(found, key=len).removesuffix(ending)
+    raise _foreign(archive, "a tensor latent_pca, or the encoder of a RAVE model")
+
+
+def _read_config(written: bytes, path: Path) -> RAVEConfig:
+    try:
+        return from_dict(json.loads(written))
+    except ValueError as error:
+        raise CheckpointError(
+            "the configuration in this file cannot be used", site=str(path), got=str(error)
+        ) from error
+
+
+def _latent_size(state: State, path: Path) -> int:
+    """The number of latents where no statistics tell it: what the decoder takes, or a codebook holds."""
+    for name in ("encoder.rvq.layers.0._codebook.embed", "decoder.net.0.weight_v", "decoder.net.1.weight_v"):
+        if name in state and state[name].dim() > 1:
+            return int(state[name].shape[1])
+    raise CheckpointError(
+        "the decoder starts with no convolution", site=str(path), wanted="decoder.net.0.weight"
+    )
 
 
 def _names(archive: Archive, prefix: str) -> dict[str, str]:
@@ -104,10 +135,11 @@ def _unfolded(state: State) -> State:
         normalised = name.startswith("decoder.") and not name.startswith(PLAIN)
         normalised = normalised or (second and name.startswith("encoder.encoder.net."))
         if normalised and name.endswith(".weight") and value.dim() == 3:
+            # Where an export holds the parts as well, the whole is what it plays.
             start = name.removesuffix("weight")
             unfolded[f"{start}weight_g"], unfolded[f"{start}weight_v"] = _split(value.float())
         else:
-            unfolded[name] = value
+            unfolded.setdefault(name, value)
     return unfolded
 
 
@@ -123,6 +155,7 @@ def _completed(state: State, config: RAVEConfig) -> State:
     """The state with the flags that exports leave out: a trained model is in its second phase."""
     size = config.latent_size
     flags: State = {
+        "latent_pca": torch.eye(size),
         "latent_mean": torch.zeros(size),
         "fidelity": torch.zeros(size),
         "receptive_field": torch.zeros(2, dtype=torch.long),

@@ -79,7 +79,8 @@ def infer(state: State, source: str, hints: Hints | None = None) -> tuple[RAVECo
 
 
 def _infer(state: State, source: str, hints: Hints) -> tuple[RAVEConfig, list[str]]:
-    bands = int(state["pqmf.hk"].shape[0]) if "pqmf.hk" in state else 1
+    bank = state.get("pqmf.hk", state.get("pqmf.forward_conv.weight"))
+    bands = int(bank.shape[0]) if bank is not None else 1
     encoder = infer_encoder(state, source, hints)
     latent = infer_latent(state, source, hints)
     found = _Found(encoder, infer_decoder(state, source, hints, bands), bands)
@@ -163,12 +164,15 @@ def _with_noise_bands(state: State, decoder: Any, outputs: int) -> Any:
 
 def _attenuation(state: State, bands: int, notes: list[str]) -> float:
     """The attenuation whose prototype has the stored length; its values are in the weights anyway."""
-    if bands == 1 or "pqmf.h" not in state:
+    if bands == 1:
         return ATTENUATIONS[0]
-    length = state["pqmf.h"].numel()
+    stored = state.get("pqmf.h")
+    taps = state["pqmf.forward_conv.weight"].shape[-1] if stored is None else 0
     every = (*ATTENUATIONS, *(float(a) for a in range(25, 161)))
     for attenuation in every:
-        if len(prototype(bands, attenuation)) == length:
+        length = len(prototype(bands, attenuation))
+        # Filters are padded to a power of two, and by one more.
+        if length == stored.numel() if stored is not None else 1 << (length - 1).bit_length() == taps - 1:
             return attenuation
-    notes.append(f"no filter bank has a prototype of {length} samples: another one may stand in its place")
+    notes.append("no filter bank has a prototype of this length: another one may stand in its place")
     return ATTENUATIONS[0]

@@ -121,12 +121,22 @@ def _read_checkpoint(source: Source, ema: bool) -> tuple[RAVEConfig, State, list
         notes.append("there is no config.gin: the configuration follows from the sizes of the weights")
         return config, state, notes + guessed
     reading = read_gin(read_gin_file(source.gin, SHIPPED))
-    config = replace(reading.config, channels=audio_channels(state, reading.config, name))
+    config = _with_stored_mel(reading.config, state)
+    config = replace(config, channels=audio_channels(state, config, name))
     decoder = config.decoder
     modulated = modulates(state, config)
     if isinstance(decoder, GeneratorV2Config) and modulated is not None:
         config = replace(config, decoder=replace(decoder, amplitude_modulation=modulated))
     return config, state, [*notes, *reading.notes]
+
+
+def _with_stored_mel(config: RAVEConfig, state: State) -> RAVEConfig:
+    """The configuration with the spectrogram that the state holds: files name its parameters in many ways."""
+    filters = state.get("spectrogram.mel_scale.fb")
+    if config.mel is None or filters is None or filters.dim() != 2:
+        return config
+    bins, mels = filters.shape
+    return replace(config, mel=replace(config.mel, n_fft=2 * (int(bins) - 1), mels=int(mels)))
 
 
 def _content(file: Path) -> Mapping[str, Any]:
