@@ -2,9 +2,22 @@
 
 from torchbend.rave.checkpoints.load import load
 from torchbend.rave.checkpoints.native import save
+from torchbend.rave.compiled import compiled
 from torchbend.rave.config import RAVEConfig
 from torchbend.rave.model import RAVE
 from torchbend.rave.presets import preset
+from torchbend.rave.prior import Prior, PriorConfig, load_prior, save_prior
 from torchbend.rave.streaming import StreamState
 
-__all__ = ["RAVE", "RAVEConfig", "StreamState", "load", "preset", "save"]
+__all__ = [
+    "RAVE",
+    "Prior",
+    "PriorConfig",
+    "RAVEConfig",
+    "StreamState",
+    "load",
+    "load_prior",
+    "preset",
+    "save",
+    "save_prior",
+]
