@@ -1,4 +1,4 @@
-"""The prior gives what the original's gives, streams what it generates offline, and refuses what cannot be."""
+"""The prior gives what the original's gives, streams what it generates offline, refuses what cannot be."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import copy
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from tests.rave import references
 from torch import Tensor
@@ -160,7 +162,7 @@ def test_values_are_drawn_as_often_as_they_should() -> None:
     highest = torch.tensor(1 - 2**-24)
     assert int(draw(logits, 1.0, highest)) == 3, "a value without a share is never drawn"
     assert int(draw(logits, 0.0, highest)) == 1
-    assert int(draw(logits.neg(), torch.tensor([1e-30]), torch.tensor(0.0))) == 4
+    assert int(draw(logits[:4].neg(), torch.tensor([1e-30]), torch.tensor(0.0))) == 2
 
 
 def test_a_prediction_looks_back_only(prior: Prior) -> None:
@@ -337,7 +339,7 @@ def test_training_learns_and_leaves_the_model_alone() -> None:
         loss = prior.loss(z)
         loss.backward()
         optimiser.step()
-        losses.append(float(loss))
+        losses.append(loss.item())
     assert abs(losses[0] - math.log(8)) < 0.3, "at the start it knows nothing"
     assert losses[-1] < 0.3 * losses[0]
     assert all(torch.equal(v, before[name]) for name, v in prior.synth.state_dict().items())
@@ -462,8 +464,6 @@ def test_weights_that_do_not_fit(prior: Prior, tmp_path: Path) -> None:
     ],
 )
 def test_foreign_files(prior: Prior, tmp_path: Path, changes: dict[str, str], said: str) -> None:
-    from safetensors import safe_open
-
     path = save_prior(prior, tmp_path / "prior")
     with safe_open(path, "pt") as file:
         metadata = file.metadata()
@@ -495,8 +495,6 @@ def test_only_variational_models_have_a_prior(names: tuple[str, ...]) -> None:
     ],
 )
 def test_sizes_that_cannot_be(sizes: dict[str, Any], said: str) -> None:
-    from dataclasses import replace
-
     with pytest.raises(RAVEConfigError, match=said):
         Prior(model(), replace(SMALL, **sizes))
 
