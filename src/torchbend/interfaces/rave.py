@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from fractions import Fraction
+from pathlib import Path as FilePath
 from typing import Literal, cast
 
 import torch
@@ -13,12 +14,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from torchbend.audio import read_audio, write_audio
-from torchbend.errors import AudioFileError, NonFiniteError, ShapeError
+from torchbend.errors import AudioFileError, ExportError, NonFiniteError, ShapeError
+from torchbend.export.rave import RavePlan
+from torchbend.export.targets import export_played
 from torchbend.interfaces.base import Interface
 from torchbend.module.part import BendedPart
 from torchbend.rave import RAVE, StreamState, load
 from torchbend.rave.losses.receptive_field import receptive_field
 from torchbend.rave.pca import dims_for_fidelity, fidelity_for_dims, project, unproject
+from torchbend.rave.resampling import Resampling
 
 __all__ = ["BendedRAVE"]
 
@@ -287,6 +291,92 @@ class BendedRAVE(Interface):
         """Silence after audio that ends within a frame; a stream takes whole frames only."""
         missing = -x.shape[-1] % self.ratio
         return F.pad(x, (0, missing)) if missing and not self.rave.is_streaming else x
+
+    # -- the stage -------------------------------------------------------------------------------------------
+
+    def export(  # type: ignore[override]
+        self,
+        path: Path,
+        target: str = "nn~",
+        *,
+        latents: int | None = None,
+        fidelity: float = 0.95,
+        fill: Literal["noise", "zeros"] = "noise",
+        channels: int | None = None,
+        sample_rate: int | None = None,
+        batch: int | None = None,
+        sample: bool = True,
+    ) -> FilePath:
+        """Write the streaming model, bent, to a file, with live controls.
+
+        Args:
+            path: of the file; a JSON file that tells where it comes from is written beside it.
+            target: ``"nn~"`` for Max and Pure Data, or one of the other targets of `BendedModule.export`,
+                which take the model as it is: the arguments below are for nn~.
+            latents: exactly so many principal components; by default as many as ``fidelity`` asks for.
+            fidelity: share of the latents' variance that the components reconstruct, 0 to 1.
+            fill: what ``decode`` puts in the place of components that are not played.
+            channels: of audio; 2 plays a mono model on two signals side by side.
+            sample_rate: of the host, in Hz, a multiple of the model's; the model's own by default.
+            batch: signals that ``mc.nn~`` may play at once, at most; ``batch_size`` by default.
+            sample: draw latents from their distributions, as the original's exports do; otherwise the means.
+
+        Returns:
+            The path of the file.
+
+        Raises:
+            ExportError: something cannot be exported; nothing is written then.
+        """
+        rows = self.batch_size if batch is None else batch
+        if target != "nn~":
+            with self._on_stage(rows, 1, None, self.sample):
+                return super().export(path, target)
+        resampling = self._resampling(sample_rate)
+        plan = RavePlan(self._engine, self.rave, latents, fidelity, fill, channels, resampling)
+        with self._on_stage(rows, plan.signals, resampling, sample):
+            return export_played(
+                self._engine,
+                path,
+                plan.methods(),
+                plan.switches(),
+                resampling,
+                sample_rate=sample_rate or self.sample_rate,
+                max_batch=rows,
+                configuration=self.rave.config.name,
+            )
+
+    def _resampling(self, sample_rate: int | None) -> Resampling | None:
+        if sample_rate is None or sample_rate == self.sample_rate:
+            return None
+        if sample_rate % self.sample_rate:
+            raise ExportError(
+                "the model cannot be played at this sample rate",
+                site="sample_rate",
+                wanted=f"a multiple of {self.sample_rate} Hz",
+                got=f"{sample_rate} Hz",
+                next_step="let the host run at the model's rate",
+            )
+        return Resampling(sample_rate // self.sample_rate, self.channels).to(self.rave.latent_mean.device)
+
+    @contextmanager
+    def _on_stage(
+        self, rows: int, signals: int, resampling: Resampling | None, sample: bool
+    ) -> Iterator[None]:
+        """The model as a fresh stream; afterwards it is what it was."""
+        model = self.rave
+        before = model.stream_state
+        with self._engine.lock, model.encoder.sampling(sample):
+            late = 0
+            if resampling is not None:
+                resampling.open(rows * signals)
+                late = resampling.delays[0] // resampling.ratio
+            model.stream(rows * signals, late=late)
+            try:
+                yield
+            finally:
+                model.offline()
+                if before is not None:
+                    model.resume(before)
 
     # -- streams ---------------------------------------------------------------------------------------------
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -136,6 +138,34 @@ class BendedModule(Selecting, Tracing, Bending, Versions, Looking):
         from torchbend.export import script as export
 
         return export(self._engine, script, export_for_nn, inputs)
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        target: str = "nn~",
+        *,
+        methods: Mapping[str, Any] | Sequence[str] | None = None,
+        inputs: Mapping[str, Any] | None = None,
+    ) -> Path:
+        """Write the traced methods, bent, to a file, with live controls (see `torchbend.export.export`).
+
+        Args:
+            path: of the file; a JSON file that tells where it comes from is written beside it.
+            target: ``"nn~"`` for Max and Pure Data, ``"torchscript"`` for any program with libtorch.
+            methods: for nn~: names of the methods, or for each its
+                ``(in_channels, in_ratio, out_channels, out_ratio)``; all traced methods by default.
+            inputs: for the other targets: example inputs by method.
+
+        Returns:
+            The path of the file.
+
+        Raises:
+            NotTracedError: no method was traced.
+            ExportError: something cannot be exported; nothing is written then.
+        """
+        from torchbend.export import export
+
+        return export(self._engine, path, target, methods, inputs)
 
     @classmethod
     def copy(cls, module: nn.Module) -> nn.Module:

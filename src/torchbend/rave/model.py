@@ -43,6 +43,8 @@ class RAVE(nn.Module):
     latent_mean: Tensor
     fidelity: Tensor
     receptive_field: Tensor
+    stream_state: StreamState | None
+    """All that a running stream remembers; None offline."""
 
     def __init__(self, config: RAVEConfig) -> None:
         super().__init__()
@@ -66,7 +68,7 @@ class RAVE(nn.Module):
         self.discriminator = build_discriminator(config.discriminator, config.channels)
         self.audio_distance = AudioDistance(config.training.distance)
         self.multiband_audio_distance = AudioDistance(config.training.distance)
-        self.__dict__["stream_state"] = None
+        self.stream_state = None
         arrange(self, streaming=False)
 
     # -- audio to latents and back ---------------------------------------------------------------------------
@@ -190,15 +192,16 @@ class RAVE(nn.Module):
     @property
     def is_streaming(self) -> bool:
         """Whether blocks are taken as the continuation of earlier ones."""
-        return self.__dict__["stream_state"] is not None
+        return self.stream_state is not None
 
-    def stream(self, batch: int = 1, as_original: bool = False) -> StreamState:
+    def stream(self, batch: int = 1, as_original: bool = False, late: int = 0) -> StreamState:
         """Take what comes as a stream of blocks, from silence on.
 
         Args:
             batch: largest number of signals that are streamed side by side.
             as_original: align layers as the original's exports do. Their latents fall between the frames of
                 the offline ones, v1's odd bands have their signs turned, GRU and spectrogram forget the past.
+            late: samples by which the audio is late already: frames are aligned to the original's.
 
         Returns:
             All that the model remembers; ``reset()`` and ``copy()`` it, `resume` a copy.
@@ -210,11 +213,11 @@ class RAVE(nn.Module):
             raise StreamError("a stream needs a batch", site="batch", wanted="at least 1", got=batch)
         close(self)
         opening = Opening(batch, self.latent_mean, as_original)
-        self._follow_encode(Delay(), opening)
+        self._follow_encode(Delay(Fraction(late), late), opening)
         self._follow_decode(Delay(), opening)
         arrange(self, streaming=True)
         state = StreamState(self, batch, as_original)
-        self.__dict__["stream_state"] = state
+        self.stream_state = state
         return state
 
     def resume(self, state: StreamState) -> None:
@@ -223,18 +226,18 @@ class RAVE(nn.Module):
         Raises:
             StreamError: the state is not of this model's stream.
         """
-        running = self.__dict__["stream_state"]
+        running = self.stream_state
         if running is None or running.as_original != state.as_original:
             self.stream(state.batch, state.as_original)
         state.install(self)
-        self.__dict__["stream_state"] = state
+        self.stream_state = state
 
     def offline(self) -> None:
         """Take each input as a whole signal again."""
         close(self)
         self.pqmf.odd = False
         arrange(self, streaming=False)
-        self.__dict__["stream_state"] = None
+        self.stream_state = None
 
     def delay(self, method: Method = "forward", as_original: bool = False) -> Fraction:
         """How late the output of a stream is, in samples, against the offline output.
@@ -283,7 +286,7 @@ class RAVE(nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> RAVE:
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        state = self.__dict__["stream_state"]
+        state = self.stream_state
         if state is not None:
             state.collect(self)
         return self

@@ -1,0 +1,89 @@
+"""Where a bent model can go."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from torchbend.bending.engine import Engine
+from torchbend.errors import ExportError
+from torchbend.export.files import facts_of, write_torchscript
+from torchbend.export.nntilde import Switch, nn_module
+from torchbend.export.play import Played, PlayMethod, played_methods
+from torchbend.export.torchscript import script
+
+__all__ = ["TARGETS", "export", "export_played"]
+
+TARGETS = ("nn~", "torchscript")
+"""The kinds of files."""
+
+
+def export(
+    engine: Engine,
+    path: str | os.PathLike[str],
+    target: str = "nn~",
+    methods: Mapping[str, PlayMethod | Sequence[int]] | Sequence[str] | None = None,
+    inputs: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write the traced methods of a bent model to a file, with their bends and live controls.
+
+    Args:
+        engine: of the bent model.
+        path: of the file; a JSON file that tells where it comes from is written beside it.
+        target: ``"nn~"`` for Max and Pure Data, ``"torchscript"`` for any program with libtorch.
+        methods: for nn~: which methods, with their channels and ratios (see `played_methods`).
+        inputs: for the other targets: example inputs by method (see `script`).
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        NotTracedError: no method was traced.
+        ExportError: something cannot be exported, or the target is unknown; nothing is written then.
+    """
+    if target == "nn~":
+        return export_played(engine, path, played_methods(engine, methods))
+    if target == "torchscript":
+        module: Any = script(engine, inputs=inputs)
+        return write_torchscript(module, path, facts_of(engine, target=target))
+    raise ExportError(
+        "a model cannot go there",
+        site="target",
+        wanted=f"one of: {', '.join(TARGETS)}",
+        got=repr(target),
+    )
+
+
+def export_played(
+    engine: Engine,
+    path: str | os.PathLike[str],
+    methods: Mapping[str, Played],
+    switches: Mapping[str, Switch] | None = None,
+    beside: nn.Module | None = None,
+    **facts: Any,
+) -> Path:
+    """Write methods to a file for nn~.
+
+    Args:
+        engine: of the bent model.
+        path: of the file.
+        methods: what is played.
+        switches: further attributes (see `nn_module`).
+        beside: a module beside the model whose tensors the methods use too.
+        facts: further facts for the JSON file.
+
+    Raises:
+        ExportError: something cannot be exported; nothing is written then.
+    """
+    module = nn_module(engine, methods, switches, beside)
+    told = {
+        "target": "nn~",
+        "methods": {name: list(method.about.params) for name, method in methods.items()},
+        "delays": {name: method.delay for name, method in methods.items() if method.delay is not None},
+        **facts,
+    }
+    return write_torchscript(module, path, facts_of(engine, **told))
