@@ -2,7 +2,6 @@
 
 from torchbend.rave.checkpoints.load import load
 from torchbend.rave.checkpoints.native import save
-from torchbend.rave.compiled import compiled
 from torchbend.rave.config import RAVEConfig
 from torchbend.rave.model import RAVE
 from torchbend.rave.presets import preset
