@@ -118,13 +118,13 @@ def _cost_tables(report: Report) -> Iterator[tuple[str, Table]]:
     """Milliseconds on one thread; and what they mean at each sample rate."""
     from torchbend.display import Table
 
-    columns = ("method", "block", "median", "worst", "first", "second", "tenth")
-    rows = [
+    measured = ("method", "block", "median", "worst", "first", "second", "tenth")
+    rows: list[tuple[object, ...]] = [
         (t.method, t.block, *map(_short, (t.median_ms, t.worst_ms, t.first_ms, t.second_ms, t.tenth_ms)))
         for t in report.timings
     ]
-    yield "milliseconds for a block, on one thread", Table(columns, rows)
-    columns = ("method", "block", "real-time factor", "worst", "CPU %", "latency ms")
+    yield "milliseconds for a block, on one thread", Table(measured, rows)
+    meant = ("method", "block", "real-time factor", "worst", "CPU %", "latency ms")
     for rate in report.timings[0].real_time:
         rows = [
             (
@@ -134,7 +134,7 @@ def _cost_tables(report: Report) -> Iterator[tuple[str, Table]]:
             )
             for t in report.timings
         ]
-        yield f"at {rate} Hz", Table(columns, rows)
+        yield f"at {rate} Hz", Table(meant, rows)
 
 
 def _short(number: float) -> float:

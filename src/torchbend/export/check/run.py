@@ -44,7 +44,8 @@ def check(
         timeout: seconds without a sign of life after which the file counts as hanging.
 
     Raises:
-        ExportError: there is no such file, its code is foreign and ``trust`` is False, or an argument is wrong.
+        ExportError: there is no such file, its code is foreign and ``trust`` is False, or an argument is
+            wrong.
     """
     _refuse_arguments(rates, blocks, timeout)
     structure = read_structure(path)
