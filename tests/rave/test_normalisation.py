@@ -47,6 +47,18 @@ def test_it_is_computed_once() -> None:
         assert layer.weight is not first
 
 
+def test_a_kernel_of_zeros_is_silent() -> None:
+    """A bend that masks a whole kernel leaves no direction: no NaN comes of it, and NaN is not hidden."""
+    (layer, _) = layers()
+    with torch.no_grad():
+        before = layer.weight.clone()
+        layer.weight_v[2] = 0.0
+        assert torch.equal(layer.weight[2], torch.zeros(4, 3))
+        assert torch.equal(layer.weight[3], before[3])
+        layer.weight_v[1, 0, 0] = float("nan")
+        assert bool(layer.weight[1].isnan().all())
+
+
 def test_gradients_reach_the_parts() -> None:
     (layer, _) = layers()
     layer(torch.randn(1, 4, 8)).square().sum().backward()

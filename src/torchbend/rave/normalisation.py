@@ -54,6 +54,11 @@ class _Fold(NamedTuple):
         return (type(None), ())
 
 
+def _normalised(v: Tensor, g: Tensor) -> Tensor:
+    """The product of the parts; zero where a bend has made all of ``v`` zero, which has no direction."""
+    return torch._weight_norm(v, g, 0).masked_fill(torch.norm_except_dim(v, 2, 0) == 0, 0.0)
+
+
 def _mark(tensor: Tensor) -> int:
     """Changes when the values of a tensor are changed in place."""
     return 0 if tensor.is_inference() else tensor._version
@@ -100,7 +105,7 @@ class Normalised(nn.Module):
             kept: Tensor = fold.weight
             return kept
         with torch.no_grad():
-            weight = torch._weight_norm(v, g, 0) if given is None else source
+            weight = _normalised(v, g) if given is None else source
             weight = weight if layout is None else layout(weight)
         own["_fold"] = _Fold((source, g, marks), weight)
         return weight
