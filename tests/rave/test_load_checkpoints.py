@@ -246,8 +246,13 @@ def test_weights_share_no_memory_with_the_file(run: Callable[..., Path]) -> None
     assert_holds(loaded, model.state_dict())
 
 
-def test_loading_leaves_random_numbers_as_they_are(run: Callable[..., Path]) -> None:
-    folder = run(small("v2"), GIN)
+@pytest.mark.parametrize("whole", [True, False])
+def test_loading_leaves_random_numbers_as_they_are(run: Callable[..., Path], whole: bool) -> None:
+    model = small("v2")
+    folder = run(model, GIN)
+    if not whole:
+        state = {n: v for n, v in model.state_dict().items() if not n.startswith("discriminator.")}
+        torch.save({"state_dict": state}, folder / "version_0" / "checkpoints" / "best.ckpt")
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
@@ -415,3 +420,8 @@ def test_entries_that_are_no_plain_tensors(tmp_path: Path) -> None:
     torch.save({"state_dict": state}, tmp_path / "a.ckpt")
     with pytest.raises(CheckpointError, match="latent_mean"):
         load(tmp_path / "a.ckpt")
+
+
+def test_sizes_that_no_memory_holds(run: Callable[..., Path]) -> None:
+    with pytest.raises(CheckpointError, match="can be built|other shapes"):
+        load(run(small("v2"), GIN.replace("CAPACITY = 4", f"CAPACITY = {10**15}")))

@@ -62,8 +62,7 @@ def build(
     Raises:
         CheckpointError: names or shapes do not fit; nothing is given then.
     """
-    with _WithoutDraws():
-        model = RAVE(config)
+    model = _unfilled(config, source)
     own = model.state_dict()
     computed = {name for name, _ in model.named_buffers()} - own.keys()
     state = {name: value for name, value in state.items() if name not in computed}
@@ -99,13 +98,25 @@ def build(
     return model.eval().requires_grad_(False), notes
 
 
+def _unfilled(config: RAVEConfig, source: str) -> RAVE:
+    """A model whose weights are still to come."""
+    try:
+        with _WithoutDraws():
+            return RAVE(config)
+    except (RuntimeError, MemoryError, OverflowError) as error:
+        raise CheckpointError(
+            "no model of these sizes can be built", site=source, got=str(error).splitlines()[0][:200]
+        ) from error
+
+
 def _without_judge(model: RAVE, config: RAVEConfig, state: State, own: State) -> tuple[State, list[str]]:
     """The state as it is if it holds the whole discriminator; otherwise without it, and a new one."""
     names = [name for name in own if name.startswith(JUDGE)]
     given = [name for name in state if name.startswith(JUDGE)]
     if len(names) == len(given) and all(_fits(state.get(name), own[name]) for name in names):
         return state, []
-    model.discriminator = build_discriminator(config.discriminator, config.channels)
+    with torch.random.fork_rng(devices=[]):
+        model.discriminator = build_discriminator(config.discriminator, config.channels)
     what = "is another one" if given else "is not in this file"
     kept = {name: value for name, value in state.items() if not name.startswith(JUDGE)}
     return kept, [f"the discriminator {what}: a new one takes its place"]
@@ -134,7 +145,8 @@ def _of_a_stream(name: str, own: State) -> bool:
 
 def _start_anew(model: RAVE, config: RAVEConfig, names: list[str]) -> None:
     """Give tensors that no file fills the values of a new model."""
-    fresh = RAVE(config).state_dict()
+    with torch.random.fork_rng(devices=[]):
+        fresh = RAVE(config).state_dict()
     held = model.state_dict()
     with torch.no_grad():
         for name in names:
