@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.export_check.modules import saved
 from torch import nn
 
 from torchbend.export.check import speed
@@ -19,7 +20,6 @@ from torchbend.export.check.operators import check_graphs
 from torchbend.export.check.session import Session
 from torchbend.export.check.structure import read_structure
 from torchbend.export.check.worker import work
-from tests.export_check.modules import saved
 
 
 @dataclass

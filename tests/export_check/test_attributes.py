@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
-
 from tests.export_check.modules import FACTS, Echo
+from torch import Tensor, nn
 
 
 class SetterFails(Echo):

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import torch
+from tests.export_check.modules import FACTS, Echo
 from torch import Tensor, nn
 
 from torchbend.export.check.blocks import Method, block, non_contiguous
-from tests.export_check.modules import FACTS, Echo
 
 
 class Stateless(Echo):

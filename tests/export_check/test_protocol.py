@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
-
 from tests.export_check.modules import Echo
+from torch import nn
 
 
 def changed(**buffers: Any) -> nn.Module:

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
-
 from tests.export_check.modules import Echo
+from torch import Tensor
 
 
 def test_a_cache_that_holds_something_is_told(checked: Callable[..., Any]) -> None:

@@ -9,16 +9,31 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from typing import IO, Any
 
 from torchbend.errors import ExportError
 
-__all__ = ["MARK", "code_digest", "code_files", "digest_of", "write_mark"]
+__all__ = ["DAMAGED", "MARK", "code_digest", "code_files", "digest_of", "write_mark"]
 
 MARK = "torchbend.json"
 """Name of the extra file: ``torch.jit.save(module, path, _extra_files={MARK: json})``."""
+
+DAMAGED = (
+    EOFError,
+    NotImplementedError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What reading a damaged archive raises."""
 
 LARGEST = 1 << 26
 """Bytes of program text that are read; exported models have some hundred thousand."""
@@ -28,7 +43,7 @@ def code_files(archive: zipfile.ZipFile) -> dict[str, bytes]:
     """The program text of an open archive, by the name below its folder ``code``.
 
     Raises:
-        ValueError: it is too long, or damaged.
+        ValueError: it is too long; or another one of `DAMAGED`.
     """
     found: dict[str, bytes] = {}
     infos = [info for info in archive.infolist() if info.filename.endswith(".py")]
@@ -40,10 +55,7 @@ def code_files(archive: zipfile.ZipFile) -> dict[str, bytes]:
             continue
         if name in found:
             raise ValueError(f"two files {info.filename}")
-        try:
-            found[name] = archive.read(info)
-        except (OSError, zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError) as error:
-            raise ValueError(f"{info.filename}: {error}") from error
+        found[name] = archive.read(info)
     return found
 
 
@@ -68,7 +80,7 @@ def code_digest(file: str | os.PathLike[str] | IO[bytes]) -> str:
     try:
         with zipfile.ZipFile(file) as archive:
             return digest_of(code_files(archive))
-    except (OSError, zipfile.BadZipFile, ValueError) as error:
+    except DAMAGED as error:
         raise ExportError("this is no TorchScript archive", site=str(file), got=str(error)) from error
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from torchbend.errors import ExportError
 from torchbend.export.check.facts import Facts
 from torchbend.export.check.findings import Finding, failure, warning
-from torchbend.export.check.mark import MARK, code_files, digest_of
+from torchbend.export.check.mark import DAMAGED, MARK, code_files, digest_of
 from torchbend.export.check.operators import check_calls
 from torchbend.export.check.program import Program, read_program
 from torchbend.export.check.schemas import LIBTORCH
@@ -79,7 +79,8 @@ def read_structure(path: str | os.PathLike[str]) -> Structure:
     try:
         with zipfile.ZipFile(found.path) as archive:
             _read(found, archive)
-    except (OSError, zipfile.BadZipFile, ValueError) as error:
+    except DAMAGED as error:
+        found.readable = False
         found.findings.append(
             failure(
                 "structure",
@@ -97,7 +98,7 @@ def _read(found: Structure, archive: zipfile.ZipFile) -> None:
     """Fills in what the archive holds.
 
     Raises:
-        ValueError: it is damaged, or another kind of archive.
+        ValueError: it is another kind of archive; or another one of `DAMAGED`.
     """
     names = archive.namelist()
     roots = {name.partition("/")[0] for name in names}
@@ -109,11 +110,7 @@ def _read(found: Structure, archive: zipfile.ZipFile) -> None:
     files = code_files(archive)
     if not files:
         raise ValueError("no program text")
-    try:
-        broken = archive.testzip()
-    except (RuntimeError, NotImplementedError, EOFError) as error:
-        raise ValueError(str(error)) from error
-    if broken is not None:
+    if (broken := archive.testzip()) is not None:
         raise ValueError(f"the sum of {broken} is wrong")
     found.readable = True
     found.program = read_program({name: data.decode("utf-8", "replace") for name, data in files.items()})
