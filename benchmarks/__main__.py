@@ -19,6 +19,7 @@ from benchmarks.machine import Before, describe
 from benchmarks.memory import memory
 from benchmarks.page import page
 from benchmarks.peers import compared
+from benchmarks.rave import loading, offline, streams
 from benchmarks.reference import references
 
 __all__ = ["SECTIONS", "measure", "main"]
@@ -30,6 +31,9 @@ SECTIONS: dict[str, Callable[[Settings], Section]] = {
     "capture": captures,
     "controls": streaming,
     "imports": imports,
+    "rave_streams": streams,
+    "rave_offline": offline,
+    "rave_loading": loading,
 }
 _PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 

@@ -152,8 +152,10 @@ class Section:
         title: its heading.
         text: what is compared, and how.
         rows: its lines.
+        noted: what the notes of its rows tell.
     """
 
     title: str
     text: str
     rows: list[Row]
+    noted: str = "per node"

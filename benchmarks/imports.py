@@ -10,13 +10,20 @@ from benchmarks.harness import AGAIN, PLAIN, Bar, Row, Section, Settings, Timing
 __all__ = ["imports"]
 
 _IMPORT = Bar("torch + 0.25 s", extra=0.25)
+_RAVE = Bar("torch + 0.5 s", extra=0.5)
 _TORCH = "import torch"
 _STATEMENTS = {
     PLAIN: _TORCH,
     "torchbend": "import torch, torchbend",
     "core": "import torch, torchbend; torchbend.BendedModule; torchbend.Scale",
+    "rave": "import torch; from torchbend import rave; rave.load, rave.RAVE",
     AGAIN: _TORCH,
 }
+_ROWS = (
+    ("torchbend", "`import torchbend`", _IMPORT),
+    ("core", "the same, `BendedModule` in use", _IMPORT),
+    ("rave", "`from torchbend import rave`, in use", _RAVE),
+)
 _CODE = """
 import time
 begin = time.perf_counter()
@@ -34,9 +41,9 @@ def imports(settings: Settings) -> Section:
         for name, statement in _STATEMENTS.items():
             seconds[name].append(_seconds(statement))
     rows = []
-    for name, what in (("torchbend", "`import torchbend`"), ("core", "the same, `BendedModule` in use")):
+    for name, what, bar in _ROWS:
         alone = Timings({n: seconds[n] for n in (PLAIN, AGAIN, name)})
-        rows.append(Row.of(what, alone, name, _IMPORT))
+        rows.append(Row.of(what, alone, name, bar))
     text = f"Medians of {rounds} fresh processes each, in turns; *plain* is `import torch`."
     return Section("`import torchbend` beyond `import torch`", text, rows)
 

@@ -14,7 +14,7 @@ from torch import nn
 import torchbend as tb
 from benchmarks.harness import Settings
 
-__all__ = ["MemoryRow", "memory"]
+__all__ = ["MemoryRow", "memory", "resident"]
 
 _ROOT = Path(__file__).parent.parent
 _MEBI = 2**20
@@ -76,10 +76,10 @@ def _measure(width: int, layers: int) -> MemoryRow:
         bent = _peak() - before
         for _ in range(3):
             bended(x)
-        kept = _resident() - before
+        kept = resident() - before
         bended.reset()
         bended(x)
-        left = _resident() - before
+        left = resident() - before
     first = parts[0].weight
     size = first.numel() * first.element_size()
     return MemoryRow(sum(p.numel() for p in model.parameters()), size, plain, bent, kept, left)
@@ -90,7 +90,8 @@ def _status(field: str) -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field + ":"))
 
 
-def _resident() -> int:
+def resident() -> int:
+    """Bytes that this process holds in memory now; the system has to be Linux."""
     return _status("VmRSS")
 
 
@@ -101,7 +102,7 @@ def _peak() -> int:
 def _restart() -> int:
     """Let the peak begin anew; gives what is resident now."""
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    return _resident()
+    return resident()
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ def _section(section: Section) -> str:
         "bar",
         "met",
         *others,
-        *(["per node"] * notes),
+        *([section.noted] * notes),
     ]
     lines = []
     for row in section.rows:

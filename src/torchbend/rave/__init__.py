@@ -2,6 +2,7 @@
 
 from torchbend.rave.checkpoints.load import load
 from torchbend.rave.checkpoints.native import save
+from torchbend.rave.compiled import compiled
 from torchbend.rave.config import RAVEConfig
 from torchbend.rave.model import RAVE
 from torchbend.rave.presets import preset
@@ -14,6 +15,7 @@ __all__ = [
     "PriorConfig",
     "RAVEConfig",
     "StreamState",
+    "compiled",
     "load",
     "load_prior",
     "preset",

@@ -116,7 +116,7 @@ class Conv1d(_Kernel):
         return F.conv1d(x, weight, self.bias, self.stride, left, self.dilation, self.groups)
 
     def _taps(self, x: Tensor) -> Tensor:
-        """What each tap sees, as channels: on short blocks faster than a dilated convolution, and equal to it."""
+        """What each tap sees, as channels: on short blocks faster than a dilated convolution, and equal."""
         frames = x.shape[-1] - (self.kernel - 1) * self.dilation
         taps = [x.narrow(-1, tap * self.dilation, frames) for tap in range(self.kernel)]
         return torch.stack(taps, 2).flatten(1, 2)
@@ -164,7 +164,8 @@ class ConvTranspose1d(_Kernel):
         past = 0.0 if cache is None else rows(cache, x)
         full[..., :stride] = full[..., :stride] + past
         if cache is None:
-            return full.narrow(-1, stride // 2, frames)  # a slice would add sizes, under a name of its own
+            # narrow: a slice would add sizes, under a name of its own; contiguous: for the sums that follow
+            return full.narrow(-1, stride // 2, frames).contiguous()
         rows(cache, x).copy_(full[..., frames:].detach())
         return full[..., :frames]
 
