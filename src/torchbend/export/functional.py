@@ -97,7 +97,7 @@ class Functional(nn.Module):
         watch = _Watch()
         try:
             with torch.no_grad(), watch:
-                self._live()
+                self.live()
             after = {n: self._every[n].read() for n in before}
             written = [n for n, (t, version) in before.items() if after[n] is not t or t._version != version]
         finally:
@@ -124,9 +124,26 @@ class Functional(nn.Module):
         moved = {name for place in self._moving for name in place.names}
         return {n: self._every[n].read() if n in moved else now[n] for n in chosen}
 
-    def _live(self) -> Any:
-        function = self._function(self.engine)
-        return self.engine.call(self.method, function, self.example.args, dict(self.example.kwargs))
+    def live(self, inputs: Mapping[str, Any] | None = None) -> Any:
+        """The method of the live model, which keeps its states itself; with the example inputs by default."""
+        given = self.example.values if inputs is None else [inputs[name] for name in self.example.names]
+        args, kwargs = self.example.filled(given)
+        return self.engine.call(self.method, self._function(self.engine), args, kwargs)
+
+    def read(self) -> dict[str, Tensor]:
+        """A copy of the live model's states."""
+        return {name: self._every[name].read().clone() for name in self.states}
+
+    def write(self, states: Mapping[str, Tensor]) -> None:
+        """Put the live model into these states."""
+        for name, tensor in states.items():
+            place = self._every[name]
+            now = place.read()
+            if now.shape == tensor.shape:
+                now.copy_(tensor)
+            else:
+                for slot in place.slots:
+                    slot.set(tensor.clone())
 
     def _function(self, engine: Engine) -> Callable[..., Any]:
         function: Callable[..., Any] = (

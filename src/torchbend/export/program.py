@@ -1,18 +1,18 @@
-"""The functional form of a bent method as a ``torch.export`` program, whatever the sizes that it is called with."""
+"""The functional form of a bent method as a ``torch.export`` program for inputs of any size that the model takes."""
 
 from __future__ import annotations
 
+import importlib
 import logging
 import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.export import Dim, ExportedProgram
-from torch.fx.experimental import _config as symbolic_options
 
 from torchbend.bending.engine import Engine
 from torchbend.bending.sites import not_traced
@@ -21,14 +21,14 @@ from torchbend.export.accessors import check_name
 from torchbend.export.functional import Functional
 from torchbend.export.inputs import ExampleInputs
 
-__all__ = ["chosen_methods", "exported_program", "free_sizes", "refuse_unfit"]
+__all__ = ["any_size", "chosen_methods", "exported_program", "free_sizes", "quiet", "refuse_unfit", "resized"]
 
 Sizes = dict[str, dict[int, int]]
 """For each input, the dimensions whose size is free, with the number that the size is a multiple of."""
 
 
 def chosen_methods(
-    engine: Engine, methods: list[str] | tuple[str, ...] | str | None, inputs: Mapping[str, Any] | None
+    engine: Engine, methods: Sequence[str] | str | None, inputs: Mapping[str, Any] | None
 ) -> dict[str, ExampleInputs]:
     """The methods to export, each with example arguments: as given, or like those that it was traced with.
 
@@ -96,7 +96,7 @@ def free_sizes(functional: Functional) -> Sizes:
     def takes(places: list[tuple[str, int]], size: int) -> bool:
         changed = dict(inputs)
         for name, dim in places:
-            changed[name] = _resized(changed[name], dim, size)
+            changed[name] = resized(changed[name], dim, size)
         try:
             result, after = functional(changed, states, controls)
         except (TorchbendError, RuntimeError, ValueError, IndexError, TypeError):
@@ -112,7 +112,8 @@ def free_sizes(functional: Functional) -> Sizes:
     return found
 
 
-def _resized(tensor: Tensor, dim: int, size: int) -> Tensor:
+def resized(tensor: Tensor, dim: int, size: int) -> Tensor:
+    """``tensor`` repeated along a dimension, and cut at ``size``."""
     times = math.ceil(size / tensor.shape[dim])
     return torch.cat([tensor] * times, dim).narrow(dim, 0, size)
 
@@ -145,20 +146,30 @@ def _exported(functional: Functional, sizes: Sizes) -> ExportedProgram:
         dims: dict[int, Any] = {}
         for dim, multiple in sizes.get(name, {}).items():
             size = value.shape[dim]
-            inputs[name] = value = _resized(value, dim, 2 * size) if size // multiple < 2 else value
-            symbol = names.setdefault((size, dim if dim == 0 else dim - value.dim()), Dim(f"n{len(names)}", min=1))
+            inputs[name] = value = resized(value, dim, 2 * size) if size // multiple < 2 else value
+            symbol = names.setdefault(
+                (size, dim if dim == 0 else dim - value.dim()), Dim(f"n{len(names)}", min=1)
+            )
             dims[dim] = multiple * symbol if multiple > 1 else symbol
         shapes[name] = dims if isinstance(value, Tensor) else None
     given = {"inputs": inputs, "states": states, "controls": controls}
     spec = {"inputs": shapes, "states": dict.fromkeys(states), "controls": dict.fromkeys(controls)}
-    with _quiet(), symbolic_options.patch(backed_size_oblivious=True), torch.no_grad():
+    with quiet(), any_size(), torch.no_grad():
         return torch.export.export(functional, (), given, dynamic_shapes=spec, strict=False)
 
 
+def any_size() -> Any:
+    """Within it, torch assumes nothing of a size that is free, so that a block of one frame is as good as any."""
+    options: Any = importlib.import_module("torch.fx.experimental._config")
+    return options.patch(backed_size_oblivious=True)
+
+
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without the many lines that the exporters write about themselves."""
-    loggers = [logging.getLogger(name) for name in ("torch", "torch.export", "torch.onnx", "onnxscript", "onnx_ir")]
+    loggers = [
+        logging.getLogger(name) for name in ("torch", "torch.export", "torch.onnx", "onnxscript", "onnx_ir")
+    ]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.CRITICAL)
@@ -174,9 +185,14 @@ def _quiet() -> Iterator[None]:
 def _refusal(functional: Functional, error: Exception) -> ExportError:
     """Why it cannot be exported, with the place in the model."""
     site = getattr(error, "site", None) or functional.method
-    on_values = any(word in str(error) for word in ("data-dependent", "DataDependent", "Could not guard", "_local_scalar_dense"))
+    on_values = any(
+        word in str(error)
+        for word in ("data-dependent", "DataDependent", "Could not guard", "_local_scalar_dense")
+    )
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    where = next((line for line in reversed(lines) if line.startswith("File ") and "torch/" not in line), None)
+    where = next(
+        (line for line in reversed(lines) if line.startswith("File ") and "torch/" not in line), None
+    )
     if on_values:
         message = "Python code decides by the values of tensors, which an exported graph cannot do"
     else:
