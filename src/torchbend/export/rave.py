@@ -99,19 +99,21 @@ class RavePlan:
         ratio = self.model.ratio * step
         sound = tuple(f"(signal) Channel {k + 1}" for k in range(audio))
         dims = tuple(f"(signal) Latent dimension {k + 1}" for k in range(latents))
-        late = {name: float(self.model.delay(name)) * step for name in ("encode", "decode", "forward")}
-        if self.resampling is not None:
-            down, up = self.resampling.delays
-            late = {
-                "encode": late["encode"] + down,
-                "decode": late["decode"] + up,
-                "forward": late["forward"] + down + up,
-            }
+        late = self._delays()
         return {
             "encode": Played(PlayMethod(audio, 1, latents, ratio, sound, dims), self._encode, late["encode"]),
             "decode": Played(PlayMethod(latents, ratio, audio, 1, dims, sound), self._decode, late["decode"]),
             "forward": Played(PlayMethod(audio, 1, audio, 1, sound, sound), self._forward, late["forward"]),
         }
+
+    def _delays(self) -> dict[str, float]:
+        """How late each method is, in samples of the host."""
+        if self.resampling is None:
+            return {name: float(self.model.delay(name)) for name in ("encode", "decode", "forward")}
+        step, (down, up) = self.resampling.ratio, self.resampling.delays
+        encode = float(self.model.delay("encode", late=down // step)) * step
+        decode = float(self.model.delay("decode")) * step + up
+        return {"encode": encode, "decode": decode, "forward": encode + decode}
 
     def switches(self) -> dict[str, Switch]:
         """The attributes of models that learn a target sound and a source sound."""

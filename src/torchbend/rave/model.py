@@ -239,12 +239,13 @@ class RAVE(nn.Module):
         arrange(self, streaming=False)
         self.stream_state = None
 
-    def delay(self, method: Method = "forward", as_original: bool = False) -> Fraction:
+    def delay(self, method: Method = "forward", as_original: bool = False, late: int = 0) -> Fraction:
         """How late the output of a stream is, in samples, against the offline output.
 
         Args:
             method: ``"encode"``, ``"decode"`` or ``"forward"``.
             as_original: with the alignment of the original's exports.
+            late: samples by which the audio is late already; they count.
 
         Returns:
             Samples of audio; for the latents of ``encode`` too. A whole number unless ``as_original``.
@@ -252,7 +253,7 @@ class RAVE(nn.Module):
         Raises:
             StreamError: there is no such method.
         """
-        walk, late = Measure(as_original), Fraction(0)
+        walk, total = Measure(as_original), Fraction(0)
         if method not in ("encode", "decode", "forward"):
             raise StreamError(
                 "no delay is known for this method",
@@ -260,10 +261,10 @@ class RAVE(nn.Module):
                 got=repr(method),
             )
         if method != "decode":
-            late += self._follow_encode(Delay(), walk).frames * self.ratio
+            total += self._follow_encode(Delay(Fraction(late), late), walk).frames * self.ratio
         if method != "encode":
-            late += self._follow_decode(Delay(), walk).frames
-        return late
+            total += self._follow_decode(Delay(), walk).frames
+        return total
 
     def latency(self, method: Method = "forward") -> float:
         """How late the output of a stream is, in milliseconds (see `delay`)."""
