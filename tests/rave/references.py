@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import json
 from collections.abc import Iterator
@@ -40,9 +41,14 @@ def manifest(name: str) -> dict[str, Any]:
     return told
 
 
+@functools.cache
+def _loaded(name: str) -> rave.RAVE:
+    return rave.load(FOLDER / name / "run")
+
+
 def model(name: str) -> rave.RAVE:
     """A new model with the weights of a reference."""
-    return rave.load(FOLDER / name / "run")
+    return copy.deepcopy(_loaded(name))
 
 
 @contextlib.contextmanager
