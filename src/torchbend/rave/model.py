@@ -147,14 +147,14 @@ class RAVE(nn.Module):
         self._check(z, wanted, 1, "latents")
         return z
 
-    def _check(self, x: Tensor, channels: int, multiple: int, what: str) -> None:
+    def _check(self, x: Tensor, channels: int, multiple: int, what: Literal["audio", "latents"]) -> None:
         if x.dim() != 3 or x.shape[1] != channels or x.shape[-1] < multiple:
             raise ShapeError(
-                f"the model cannot take these {what}",
+                f"the model cannot take {'this' if what == 'audio' else 'these'} {what}",
                 site=what,
                 wanted=f"[batch, {channels}, time], time at least {multiple}",
                 got=list(x.shape),
-                next_step=f"for one signal, tensor[None] adds the batch; this model has {channels} channels",
+                next_step=self._advice(x, channels, what),
             )
         if self.is_streaming and x.shape[-1] % multiple:
             raise StreamError(
@@ -164,6 +164,18 @@ class RAVE(nn.Module):
                 got=x.shape[-1],
                 next_step="collect samples until there are enough, or call offline()",
             )
+
+    def _advice(self, x: Tensor, channels: int, what: str) -> str:
+        """What to do about a tensor of another shape."""
+        if x.dim() != 3:
+            return f"for one signal of shape [{channels}, time], tensor[None] adds the batch"
+        if x.shape[1] == channels:
+            return "give more of it: at least one frame"
+        if what == "audio":
+            return f"this model hears and makes {channels} channel{'s' if channels > 1 else ''}"
+        if x.shape[1] == self.config.encoder_outputs:
+            return "this may be the raw output of RAVE.encode(x); RAVE.latents(x) gives what decode takes"
+        return f"this model has {self.config.latent_size} latents; RAVE.latents(x) gives them"
 
     # -- sizes -----------------------------------------------------------------------------------------------
 
@@ -266,9 +278,9 @@ class RAVE(nn.Module):
             total += self._follow_decode(Delay(), walk).frames
         return total
 
-    def latency(self, method: Method = "forward") -> float:
+    def latency(self, method: Method = "forward", as_original: bool = False) -> float:
         """How late the output of a stream is, in milliseconds (see `delay`)."""
-        return 1000.0 * float(self.delay(method)) / self.sample_rate
+        return 1000.0 * float(self.delay(method, as_original)) / self.sample_rate
 
     def _follow_encode(self, delay: Delay, walk: Walk) -> Delay:
         if self.config.input == "pqmf":
