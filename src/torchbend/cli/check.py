@@ -68,8 +68,8 @@ def _refuse(structure: Structure) -> None:
     typer.echo(
         f"torchbend: this file holds code that torchbend did not write: {structure.why_not}\n"
         f"  at:     {structure.path}\n"
-        f"  got:    {len(program.classes)} classes, {len(program.buffer_names())} buffers, "
-        f"{len({call.operator for call in program.calls})} operators; nothing of it has been run\n"
+        f"  got:    {len(program.classes)} class(es), {len(program.buffer_names())} buffer(s), "
+        f"{len({call.operator for call in program.calls})} operator(s); nothing of it has been run\n"
         f"  next:   --trust runs it, if you trust whoever made it",
         err=True,
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-__all__ = ["Finding", "failure", "warning"]
+__all__ = ["Finding", "failure", "some", "warning"]
 
 
 @dataclass(frozen=True)
@@ -60,3 +60,13 @@ def warning(
 ) -> Finding:
     """A finding that one can live with."""
     return Finding("warning", part, where, message, str(wanted), str(got), next_step)
+
+
+def some(names: Sequence[str]) -> str:
+    """The first names, and how many more there are.
+
+    >>> some(["a", "b", "c", "d", "e"])
+    'a, b, c, and 2 more'
+    """
+    left = len(names) - 3
+    return ", ".join([*names[:3], *([f"and {left} more"] if left > 0 else [])])

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from torchbend.export.check.blocks import FAILURES, Method, reason
-from torchbend.export.check.findings import Finding, failure, warning
+from torchbend.export.check.findings import Finding, failure, some, warning
 
 __all__ = ["KINDS", "Attribute", "compiled", "read_attributes", "read_methods"]
 
@@ -92,17 +92,18 @@ def read_attributes(module: Any, tell: Tell) -> list[Attribute]:
             tell(failure("attributes", f"{name}_params", "an unknown code of a type", known, codes))
             continue
         found.append(Attribute(name, tuple(KINDS[code] for code in codes)))
-        if "bool" in found[-1].kinds:
-            tell(
-                warning(
-                    "attributes",
-                    name,
-                    "Pure Data sets a bool to true by any number, even 0",
-                    "an int or float from 0 to 1",
-                    "bool",
-                    f"send the word: set {name} false",
-                )
+    flags = [attribute.name for attribute in found if "bool" in attribute.kinds]
+    if flags:
+        tell(
+            warning(
+                "attributes",
+                some(flags),
+                "Pure Data sets a bool to true by any number, even 0",
+                "an int or float from 0 to 1",
+                "bool",
+                f"send the word: set {flags[0]} false",
             )
+        )
     return found
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from torchbend.export.check.blocks import FAILURES, Method, non_contiguous, play
-from torchbend.export.check.findings import failure
+from torchbend.export.check.findings import failure, some
 from torchbend.export.check.session import LARGEST_BLOCK, Session
 from torchbend.export.check.state import elements, moved, snapshot, state_names
 
@@ -30,7 +30,7 @@ def check_gradients(session: Session, module: Any) -> None:
         session.tell(
             failure(
                 "gradients",
-                ", ".join(kept[:3]) + f", {len(kept) - 3} more" * (len(kept) > 3),
+                some(kept),
                 "tensors of the file keep gradients",
                 "requires_grad False for all",
                 f"True for {len(kept)} of {len(named)}",
@@ -41,6 +41,7 @@ def check_gradients(session: Session, module: Any) -> None:
 
 def check_state(session: Session) -> None:
     """What the methods write is zero (or constant) at first, and does not grow."""
+    full: dict[str, str] = {}
     for method in session.methods:
         session.step(f"{method.name}(), its state")
         module = session.load()
@@ -56,28 +57,29 @@ def check_state(session: Session) -> None:
         caches = moved(before, snapshot(module, names))
         for name in caches:
             if any(_left_over(tensor) for tensor in before[name]):
-                session.tell(
-                    failure(
-                        "state",
-                        name,
-                        "a cache is not empty at the start: it holds what was played when the file was made",
-                        "zeros, or one number everywhere",
-                        f"{_span(before[name])}, written by {method.name}()",
-                        "reset the state before the file is saved",
-                    )
-                )
+                full.setdefault(name, f"{_span(before[name])} in the first, written by {method.name}()")
         if counts[-1] > counts[16] > counts[1]:
-            session.tell(
-                failure(
-                    "state",
-                    f"{method.name}()",
-                    "its state grows from block to block",
-                    f"{counts[1]} numbers, as after the first block",
-                    f"{counts[-1]} after {len(counts) - 1}",
-                    "keep a cache of one length",
-                )
+            wanted, got = (
+                f"{counts[1]} numbers, as after the first block",
+                f"{counts[-1]} after {len(counts) - 1}",
             )
-        session.result("state", {"method": method.name, "names": caches, "numbers": elements(module, caches)})
+            message = "its state grows from block to block"
+            session.tell(
+                failure("state", f"{method.name}()", message, wanted, got, "keep a cache of one length")
+            )
+        kept = {"method": method.name, "names": caches, "numbers": elements(module, caches)}
+        session.result("state", kept)
+    if full:
+        session.tell(
+            failure(
+                "state",
+                some(list(full)),
+                "a cache is not empty at the start: it holds what was played when the file was made",
+                "zeros, or one number everywhere",
+                next(iter(full.values())),
+                "reset the state before the file is saved",
+            )
+        )
 
 
 def check_streams(session: Session) -> None:
