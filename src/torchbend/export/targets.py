@@ -13,6 +13,7 @@ from torchbend.bending.engine import Engine
 from torchbend.errors import ExportError
 from torchbend.export.files import facts_of, write_torchscript
 from torchbend.export.nntilde import Switch, nn_module
+from torchbend.export.patches import stage_of, write_patches
 from torchbend.export.play import Played, PlayMethod, played_methods
 from torchbend.export.torchscript import script
 
@@ -28,6 +29,7 @@ def export(
     target: str = "nn~",
     methods: Mapping[str, PlayMethod | Sequence[int]] | Sequence[str] | None = None,
     inputs: Mapping[str, Any] | None = None,
+    patches: bool = True,
 ) -> Path:
     """Write the traced methods of a bent model to a file, with their bends and live controls.
 
@@ -37,6 +39,7 @@ def export(
         target: ``"nn~"`` for Max and Pure Data, ``"torchscript"`` for any program with libtorch.
         methods: for nn~: which methods, with their channels and ratios (see `played_methods`).
         inputs: for the other targets: example inputs by method (see `script`).
+        patches: for nn~: write a patch for Pure Data and one for Max beside the file.
 
     Returns:
         The path of the file.
@@ -46,7 +49,7 @@ def export(
         ExportError: something cannot be exported, or the target is unknown; nothing is written then.
     """
     if target == "nn~":
-        return export_played(engine, path, played_methods(engine, methods))
+        return export_played(engine, path, played_methods(engine, methods), patches=patches)
     if target == "torchscript":
         module: Any = script(engine, inputs=inputs)
         return write_torchscript(module, path, facts_of(engine, target=target))
@@ -64,6 +67,7 @@ def export_played(
     methods: Mapping[str, Played],
     switches: Mapping[str, Switch] | None = None,
     beside: nn.Module | None = None,
+    patches: bool = True,
     **facts: Any,
 ) -> Path:
     """Write methods to a file for nn~.
@@ -74,6 +78,7 @@ def export_played(
         methods: what is played.
         switches: further attributes (see `nn_module`).
         beside: a module beside the model whose tensors the methods use too.
+        patches: write a patch for Pure Data and one for Max beside the file.
         facts: further facts for the JSON file.
 
     Raises:
@@ -86,4 +91,8 @@ def export_played(
         "delays": {name: method.delay for name, method in methods.items() if method.delay is not None},
         **facts,
     }
-    return write_torchscript(module, path, facts_of(engine, **told))
+    written = write_torchscript(module, path, facts_of(engine, **told))
+    if patches:
+        rate, rows = facts.get("sample_rate"), facts.get("max_batch")
+        write_patches(written, stage_of(engine, written.stem, methods, switches or (), rate, rows))
+    return written

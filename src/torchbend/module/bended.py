@@ -146,6 +146,7 @@ class BendedModule(Selecting, Tracing, Bending, Versions, Looking):
         *,
         methods: Mapping[str, Any] | Sequence[str] | None = None,
         inputs: Mapping[str, Any] | None = None,
+        patches: bool = True,
     ) -> Path:
         """Write the traced methods, bent, to a file, with live controls (see `torchbend.export.export`).
 
@@ -155,6 +156,7 @@ class BendedModule(Selecting, Tracing, Bending, Versions, Looking):
             methods: for nn~: names of the methods, or for each its
                 ``(in_channels, in_ratio, out_channels, out_ratio)``; all traced methods by default.
             inputs: for the other targets: example inputs by method.
+            patches: for nn~: write a patch for Pure Data and one for Max beside the file.
 
         Returns:
             The path of the file.
@@ -165,7 +167,7 @@ class BendedModule(Selecting, Tracing, Bending, Versions, Looking):
         """
         from torchbend.export import export
 
-        return export(self._engine, path, target, methods, inputs)
+        return export(self._engine, path, target, methods, inputs, patches)
 
     @classmethod
     def copy(cls, module: nn.Module) -> nn.Module:
