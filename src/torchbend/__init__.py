@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     )
     from torchbend.errors import TorchbendError
     from torchbend.hacks import import_hacks_from_file
-    from torchbend.interfaces import Interface
+    from torchbend.interfaces import BendedRAVE, Interface
     from torchbend.module import BendedModule, BendedWrapper
 
 __version__ = "0.1.0"
@@ -62,6 +62,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Affine",
     "BendedModule",
+    "BendedRAVE",
     "BendedWrapper",
     "BendingCallback",
     "BendingConfig",
@@ -123,7 +124,7 @@ _HOMES = {
     ),
     "torchbend.errors": "TorchbendError",
     "torchbend.hacks": "import_hacks_from_file",
-    "torchbend.interfaces": "Interface",
+    "torchbend.interfaces": "BendedRAVE Interface",
     "torchbend.module": "BendedModule BendedWrapper",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,6 +37,42 @@ def test_sizes(bended: BendedRAVE) -> None:
     assert bended.encoder.module is bended.rave.encoder
     assert bended.decoder.module is bended.rave.decoder
     assert bended.discriminator.module is bended.rave.discriminator
+
+
+def test_a_public_name_that_costs_nothing_before_it_is_used() -> None:
+    import torchbend
+    from torchbend import interfaces
+
+    assert torchbend.BendedRAVE is BendedRAVE and interfaces.BendedRAVE is BendedRAVE
+    code = "import torchbend, torchbend.interfaces, sys; sys.exit('torchbend.rave' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_it_tells_what_it_is(bended: BendedRAVE) -> None:
+    name = bended.rave.config.name
+    assert repr(bended) == f"BendedRAVE({name}: 44100 Hz, 1 channel, 8 latents, ratio 2048, offline)"
+
+
+def test_averaged_weights(tmp_path: Path) -> None:
+    made = model()
+    averages = {name: 0.5 * weight for name, weight in made.named_parameters()}
+    content = {"state_dict": made.state_dict(), "callbacks": {"EMA": averages}}
+    torch.save(content, tmp_path / "run.ckpt")
+    for ema, factor in ((False, 1.0), (True, 0.5)):
+        loaded = BendedRAVE(tmp_path / "run.ckpt", ema=ema).rave
+        wanted = factor * made.get_parameter("decoder.net.0.weight_g")
+        assert torch.equal(loaded.get_parameter("decoder.net.0.weight_g"), wanted)
+        assert torch.equal(loaded.latent_pca, made.latent_pca)
+    with pytest.raises(CheckpointError, match="loaded already"):
+        BendedRAVE(made, ema=True)
+
+
+def test_delays(bended: BendedRAVE) -> None:
+    for original in (False, True):
+        samples = bended.delay("encode", as_original=original)
+        assert samples == bended.rave.delay("encode", original)
+        assert bended.latency("encode", as_original=original) == pytest.approx(float(samples) / 44.1)
+    assert bended.delay("encode", as_original=True) != bended.delay("encode")
 
 
 def test_encode_gives_the_means_and_decode_the_audio(bended: BendedRAVE) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from torchbend.audio import read_audio, write_audio
-from torchbend.errors import AudioFileError, ExportError, NonFiniteError, ShapeError
+from torchbend.errors import AudioFileError, CheckpointError, ExportError, NonFiniteError, ShapeError
 from torchbend.export.rave import RavePlan
 from torchbend.export.targets import export_played
 from torchbend.interfaces.base import Interface
@@ -28,6 +28,8 @@ __all__ = ["BendedRAVE"]
 
 Path = str | os.PathLike[str]
 Sound = Tensor | Path | Sequence[Path]
+
+Method = Literal["encode", "decode", "forward"]
 
 _TRACED_FRAMES = 4
 _SHORTEST_TRACE = 8192
@@ -43,17 +45,24 @@ class BendedRAVE(Interface):
         path: a run folder, a ``.ckpt``, a ``.ts``, a folder or file of this package's own, or a model.
         strict: refuse a checkpoint that lacks weights of encoder or decoder.
         batch_size: signals that a stream holds side by side, at most.
+        ema: take the averaged weights that a run kept, where ``path`` is one of a run.
         sample: draw latents from their distributions, as in training, instead of taking the means.
 
     Raises:
-        CheckpointError: the file is no RAVE model.
+        CheckpointError: the file is no RAVE model, or holds no averaged weights while ``ema`` is set.
         RAVEConfigError: its configuration cannot work.
     """
 
     def __init__(
-        self, path: Path | RAVE, strict: bool = True, batch_size: int = 4, *, sample: bool = False
+        self,
+        path: Path | RAVE,
+        strict: bool = True,
+        batch_size: int = 4,
+        *,
+        ema: bool = False,
+        sample: bool = False,
     ) -> None:
-        model = path if isinstance(path, RAVE) else load(path, strict=strict)
+        model = _given(path, ema) if isinstance(path, RAVE) else load(path, ema=ema, strict=strict)
         super().__init__(model.eval())
         self.batch_size = batch_size
         self.sample = sample
@@ -306,6 +315,7 @@ class BendedRAVE(Interface):
         sample_rate: int | None = None,
         batch: int | None = None,
         sample: bool = True,
+        patches: bool = True,
     ) -> FilePath:
         """Write the streaming model, bent, to a file, with live controls.
 
@@ -320,6 +330,7 @@ class BendedRAVE(Interface):
             sample_rate: of the host, in Hz, a multiple of the model's; the model's own by default.
             batch: signals that ``mc.nn~`` may play at once, at most; ``batch_size`` by default.
             sample: draw latents from their distributions, as the original's exports do; otherwise the means.
+            patches: write a patch for Pure Data and one for Max beside the file.
 
         Returns:
             The path of the file.
@@ -340,6 +351,7 @@ class BendedRAVE(Interface):
                 plan.methods(),
                 plan.switches(),
                 resampling,
+                patches,
                 sample_rate=sample_rate or self.sample_rate,
                 max_batch=rows,
                 configuration=self.rave.config.name,
@@ -390,10 +402,29 @@ class BendedRAVE(Interface):
         with self._engine.lock:
             self.rave.offline()
 
-    def delay(self, method: Literal["encode", "decode", "forward"] = "forward") -> Fraction:
+    def delay(self, method: Method = "forward", as_original: bool = False) -> Fraction:
         """How late the output of a stream is, in samples (see `RAVE.delay`)."""
-        return self.rave.delay(method)
+        return self.rave.delay(method, as_original)
 
-    def latency(self, method: Literal["encode", "decode", "forward"] = "forward") -> float:
-        """How late the output of a stream is, in milliseconds."""
-        return self.rave.latency(method)
+    def latency(self, method: Method = "forward", as_original: bool = False) -> float:
+        """How late the output of a stream is, in milliseconds (see `RAVE.delay`)."""
+        return self.rave.latency(method, as_original)
+
+    def __repr__(self) -> str:
+        sound = f"{self.sample_rate} Hz, {self.channels} channel{'s' if self.channels > 1 else ''}"
+        state = "streaming" if self.rave.is_streaming else "offline"
+        latents = f"{self.latent_size} latents, ratio {self.ratio}"
+        return f"BendedRAVE({self.rave.config.name}: {sound}, {latents}, {state})"
+
+
+def _given(model: RAVE, ema: bool) -> RAVE:
+    """A model that is in memory already: it has one set of weights."""
+    if ema:
+        raise CheckpointError(
+            "a model that is loaded already holds no averaged weights",
+            site="ema",
+            wanted="a path",
+            got=type(model).__name__,
+            next_step="BendedRAVE(path, ema=True), or torchbend.rave.load(path, ema=True)",
+        )
+    return model
