@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,11 @@ _METHODS = ("encode", "decode", "forward")
 
 
 def describe(
-    functional: Functional, sizes: Sizes, inputs: Sequence[str], outputs: Sequence[Tensor]
+    functional: Functional,
+    sizes: Sizes,
+    inputs: Sequence[str],
+    outputs: Sequence[Tensor],
+    turned: Collection[str] = (),
 ) -> dict[str, Any]:
     """The description of a method.
 
@@ -35,6 +39,7 @@ def describe(
         sizes: the free ones.
         inputs: names of the input tensors, in order.
         outputs: example results.
+        turned: names of the states that the file holds with time before channels.
     """
     model = functional.engine.module
     given, states, _ = functional.arguments()
@@ -49,7 +54,7 @@ def describe(
             {"name": n, "dtype": _dtype(t), "dims": t.dim()}
             for n, t in zip(output_names(len(outputs)), outputs, strict=True)
         ],
-        "states": [_state(name, t) for name, t in states.items()],
+        "states": [_state(n, t.transpose(1, 2) if n in turned else t) for n, t in states.items()],
         "controls": [
             {
                 "name": c.name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,11 +104,13 @@ def _write(functional: Functional, path: Path, opset: int) -> None:
     out = [*output_names(len(results)), *(f"next.{n}" for n in states)]
     for value, name in (*zip(graph.inputs, into, strict=True), *zip(graph.outputs, out, strict=True)):
         value.name = name
-    model.metadata_props[KEY] = json.dumps(describe(functional, sizes, names, results))
-    import onnx_ir
+    from torchbend.export.onnx_layout import for_blocks, save
 
-    onnx_ir.save(model, path)
-    agree(functional, sizes, _runner(path, names))
+    turned = for_blocks(model)
+    described = describe(functional, sizes, names, results, turned)
+    model.metadata_props[KEY] = json.dumps(described)
+    save(model, path)
+    agree(functional, sizes, _runner(path, names, turned))
 
 
 def _translated(functional: Functional, program: ExportedProgram, opset: int) -> Any:
@@ -142,7 +144,7 @@ def _translated(functional: Functional, program: ExportedProgram, opset: int) ->
     return simplified(made.model)
 
 
-def _runner(path: Path, names: Sequence[str]) -> Any:
+def _runner(path: Path, names: Sequence[str], turned: Collection[str]) -> Any:
     """Runs the file once per call, from tensors to tensors."""
     from torchbend.export.onnx_stream import open_session
 
@@ -152,10 +154,15 @@ def _runner(path: Path, names: Sequence[str]) -> Any:
 
     def run(inputs: Mapping[str, Any], states: Mapping[str, Tensor], controls: Mapping[str, Tensor]) -> Any:
         feed = dict(zip(names, (t for value in inputs.values() for _, t in walk(value)), strict=True))
-        feed |= {f"state.{n}": t for n, t in states.items()} | dict(controls)
+        feed |= {f"state.{n}": _turned(t, n in turned) for n, t in states.items()} | dict(controls)
         given = {n: t.detach().contiguous().numpy() for n, t in feed.items() if n in wanted}
         found = [torch.from_numpy(a) for a in session.run(produced, given)]
         count = len(found) - len(states)
-        return found[:count], dict(zip(states, found[count:], strict=True))
+        after = zip(states, found[count:], strict=True)
+        return found[:count], {n: _turned(t, n in turned) for n, t in after}
 
     return run
+
+
+def _turned(tensor: Tensor, turn: bool) -> Tensor:
+    return tensor.transpose(1, 2) if turn else tensor

@@ -18,6 +18,7 @@ from torchbend.bending.engine import Engine
 from torchbend.bending.sites import not_traced
 from torchbend.errors import ExportError, TorchbendError
 from torchbend.export.accessors import check_name
+from torchbend.export.bounds import constant_bounds
 from torchbend.export.functional import Functional
 from torchbend.export.inputs import ExampleInputs
 
@@ -155,7 +156,8 @@ def _exported(functional: Functional, sizes: Sizes) -> ExportedProgram:
     given = {"inputs": inputs, "states": states, "controls": controls}
     spec = {"inputs": shapes, "states": dict.fromkeys(states), "controls": dict.fromkeys(controls)}
     with quiet(), any_size(), torch.no_grad():
-        return torch.export.export(functional, (), given, dynamic_shapes=spec, strict=False)
+        made = torch.export.export(functional, (), given, dynamic_shapes=spec, strict=False)
+        return constant_bounds(made)
 
 
 def any_size() -> Any:
