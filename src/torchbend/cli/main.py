@@ -11,6 +11,7 @@ from torchbend.cli.activations import activations
 from torchbend.cli.bending import bend
 from torchbend.cli.check import check
 from torchbend.cli.demo import demo
+from torchbend.cli.export import export
 from torchbend.cli.inspecting import inspect
 from torchbend.errors import TorchbendError
 
@@ -79,7 +80,7 @@ def _options(
     """What all commands share."""
 
 
-for _command in (inspect, bend, activations, check, demo):
+for _command in (inspect, bend, activations, export, check, demo):
     app.command()(_command)
 
 

@@ -98,7 +98,8 @@ def _head(patch: Patch, stage: Stage, host: Host) -> int:
     patch.comment(f"{stage.name}.ts", 20, 15)
     buffer = stage.buffer
     rate = "any sample rate" if stage.sample_rate is None else f"set the host to {stage.sample_rate} Hz"
-    patch.comment(f"{rate}. With buffers of {buffer} nn~ is late by {2 * buffer - 64} samples.", 20, 40)
+    late = f"late by {2 * buffer - 64}" if host == "pd" else f"late by up to {2 * buffer}"
+    patch.comment(f"{rate}. With buffers of {buffer} nn~ is {late} samples.", 20, 40)
     load = "Media > Load Meter" if host == "pd" else "the CPU figure of Audio Status"
     patch.comment(f"load: {load} shows what it costs; more than half and it may click.", 20, 60)
     if stage.max_batch is not None and host == "max":

@@ -1,0 +1,237 @@
+"""``torchbend export``: write a bent model to a file that other programs play."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from torchbend.cli import options
+
+if TYPE_CHECKING:
+    from torchbend.cli.steps import Tell
+    from torchbend.module import BendedModule
+
+__all__ = ["export"]
+
+_SUFFIXES = {"nn~": (".ts",), "torchscript": (".ts", ".pt"), "onnx": (".onnx",), "pt2": (".pt2",)}
+
+
+def export(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="A RAVE model: a run's folder, a .ckpt, a .ts or a file of torchbend. Or any model, as "
+            "package.module:factory or file.py:factory, which is run.",
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="As model.ts; .onnx and .pt2 for these.")
+    ],
+    target: Annotated[
+        str, typer.Option("--target", "-t", help="Who plays it: nn~, torchscript, onnx, pt2.")
+    ] = "nn~",
+    recipe: Annotated[
+        Path | None, typer.Option("--recipe", "-r", metavar="FILE", help="A recipe to apply, first.")
+    ] = None,
+    bends: Annotated[
+        list[str] | None,
+        typer.Option("--bend", "-b", metavar="CALLBACK@PATTERN", help="A bend. May be repeated."),
+    ] = None,
+    control: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Set a control of the recipe. May be repeated."),
+    ] = None,
+    latents: Annotated[
+        int | None, typer.Option("--latents", min=1, help="RAVE: play exactly so many latents.")
+    ] = None,
+    fidelity: Annotated[
+        float | None,
+        typer.Option(
+            "--fidelity", min=0.0, max=1.0, help="RAVE: as many as hold this share of variance; 0.95."
+        ),
+    ] = None,
+    fill: Annotated[
+        str | None,
+        typer.Option("--fill", help="RAVE: noise or zeros for latents that are not played; noise."),
+    ] = None,
+    channels: Annotated[
+        int | None, typer.Option("--channels", min=1, help="RAVE: of audio; 2 plays a mono model twice.")
+    ] = None,
+    sample_rate: Annotated[
+        int | None,
+        typer.Option(
+            "--sample-rate", min=1, metavar="HZ", help="RAVE: of the host. Other models: of sound inputs."
+        ),
+    ] = None,
+    batch: Annotated[
+        int | None, typer.Option("--batch", min=1, help="RAVE: signals that mc.nn~ may play at once; 4.")
+    ] = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--method",
+            metavar="NAME=IN,RATIO,OUT,RATIO",
+            help="Other models, for nn~: channels and samples per value of a method's input and output. May "
+            "be repeated. By default they are read off the call with --input.",
+        ),
+    ] = None,
+    inputs: options.Inputs = None,
+    call: options.Call = "forward",
+    weights: options.Weights = None,
+    key: options.Key = None,
+    loose: options.Loose = False,
+    arg: options.Arguments = None,
+    seed: options.Seed = 0,
+    patches: Annotated[
+        bool, typer.Option("--patches/--no-patches", help="For nn~: patches for Pure Data and Max beside it.")
+    ] = True,
+) -> None:
+    """Write a model, bent, to a file that Max, Pure Data or other programs play, with its controls as knobs.
+
+    A file appears whole or not at all. Beside it: a JSON file that tells what it is made of and, for nn~, a
+    patch for Pure Data and one for Max.
+    """
+    from torchbend.cli.bending import apply_bends
+    from torchbend.cli.steps import steps
+
+    _check_words(target, out, fill)
+    of_rave: dict[str, Any] = {
+        "latents": latents,
+        "fidelity": fidelity,
+        "fill": fill,
+        "channels": channels,
+        "batch": batch,
+    }
+    of_rave = {name: value for name, value in of_rave.items() if value is not None}
+    of_others = {"--method": method, "--input": inputs, "--weights": weights, "--arg": arg}
+    with steps(6) as tell:
+        bended, is_rave = _open(tell, model, of_others, call, key, loose, sample_rate, seed)
+        if is_rave and sample_rate is not None:
+            of_rave["sample_rate"] = sample_rate
+        how = _arguments(bended, is_rave, target, of_rave, of_others)
+        tell("bending")
+        apply_bends(bended, recipe, bends or (), control or (), False, seed)
+        before = _beside(out)
+        tell(f"writing {out}")
+        if target == "nn~":
+            how["patches"] = patches
+        bended.export(out, target, **how)
+    keys = bended.bended_keys()
+    typer.echo(f"bent {len(keys)} site(s): {', '.join(keys[:6])}{', ...' * (len(keys) > 6)}")
+    for path, when in _beside(out).items():
+        if before.get(path) != when:
+            typer.echo(f"wrote {path}")
+    if target == "nn~":
+        typer.echo(f"next: torchbend check {out}")
+
+
+def _check_words(target: str, out: Path, fill: str | None) -> None:
+    """Refuses, before the work, what cannot be written after it."""
+    from torchbend.export import TARGETS
+
+    if target not in TARGETS:
+        raise typer.BadParameter(f"{target!r} is none of: {', '.join(TARGETS)}", param_hint="--target")
+    endings = _SUFFIXES.get(target, ())
+    if endings and out.suffix not in endings:
+        raise typer.BadParameter(f"{out} should end in {' or '.join(endings)}", param_hint="--out")
+    if out.is_dir():
+        raise typer.BadParameter(f"{out} is a folder", param_hint="--out")
+    if fill not in (None, "noise", "zeros"):
+        raise typer.BadParameter(f"{fill!r} is neither noise nor zeros", param_hint="--fill")
+
+
+def _open(
+    tell: Tell,
+    model: str,
+    of_others: dict[str, Any],
+    call: str,
+    key: str | None,
+    loose: bool,
+    sample_rate: int | None,
+    seed: int,
+) -> tuple[BendedModule, bool]:
+    """The model with its methods captured, and whether it is a RAVE model."""
+    from torchbend.interfaces.rave import BendedRAVE
+    from torchbend.rave import RAVE
+
+    if Path(model).exists() and Path(model).suffix != ".py":
+        _only("a factory's models", of_others)
+        tell(f"reading {model}")
+        return BendedRAVE(model), True
+    if ":" not in model:
+        from torchbend.errors import TorchbendError
+
+        raise TorchbendError(
+            "there is no such model",
+            site=model,
+            wanted="a file or a folder of a RAVE model, package.module:factory, or file.py:factory",
+            got="neither",
+        )
+    from torchbend.cli.subject import open_subject
+
+    subject = open_subject(
+        tell,
+        model,
+        arguments=of_others["--arg"],
+        weights=of_others["--weights"],
+        key=key,
+        loose=loose,
+        inputs=of_others["--input"],
+        method=call,
+        sample_rate=sample_rate,
+        seed=seed,
+    )
+    inside = subject.bended.module
+    return (BendedRAVE(inside), True) if isinstance(inside, RAVE) else (subject.bended, False)
+
+
+def _arguments(
+    bended: BendedModule, is_rave: bool, target: str, of_rave: dict[str, Any], of_others: dict[str, Any]
+) -> dict[str, Any]:
+    """Further arguments of ``export``."""
+    if is_rave:
+        if target != "nn~":
+            _only("nn~", {f"--{name.replace('_', '-')}": value for name, value in of_rave.items()})
+        _only("models other than RAVE", {"--method": of_others["--method"]})
+        return dict(of_rave)
+    _only("RAVE models", {f"--{name.replace('_', '-')}": value for name, value in of_rave.items()})
+    told = dict(_method_of(text) for text in of_others["--method"] or ())
+    if told and target != "nn~":
+        _only("nn~", {"--method": told})
+    if not told and not of_others["--input"]:
+        raise typer.BadParameter(
+            "what does the model take? give an --input, or for nn~ a --method, as --method forward=1,1,1,1",
+            param_hint="--input",
+        )
+    lacking = [name for name in told if not callable(getattr(bended.module, name, None))]
+    if lacking:
+        raise typer.BadParameter(f"the model has no method {lacking[0]!r}", param_hint="--method")
+    return {"methods": told} if told else {}
+
+
+def _only(whose: str, given: dict[str, Any]) -> None:
+    for name, value in given.items():
+        if value:
+            raise typer.BadParameter(f"this is for {whose}", param_hint=name)
+
+
+def _method_of(text: str) -> tuple[str, Sequence[int]]:
+    name, _, numbers = text.partition("=")
+    pieces = [piece.strip() for piece in numbers.split(",")]
+    if not name.isidentifier() or len(pieces) != 4 or not all(piece.isdecimal() for piece in pieces):
+        raise typer.BadParameter(
+            f"{text!r} is not NAME=IN,RATIO,OUT,RATIO, as forward=1,1,1,1", param_hint="--method"
+        )
+    return name, [int(piece) for piece in pieces]
+
+
+def _beside(out: Path) -> dict[Path, int]:
+    """The files of an export that are there, each with its time."""
+    if not out.parent.is_dir():
+        return {}
+    found = [path for path in out.parent.iterdir() if path.name.startswith(f"{out.stem}.") and path.is_file()]
+    return {path: path.stat().st_mtime_ns for path in sorted(found, key=lambda p: (p != out, p.name))}
