@@ -19,7 +19,7 @@ from torchbend.export.torchscript import script
 
 __all__ = ["TARGETS", "export", "export_played"]
 
-TARGETS = ("nn~", "torchscript")
+TARGETS = ("nn~", "torchscript", "onnx", "pt2")
 """The kinds of files."""
 
 
@@ -30,29 +30,38 @@ def export(
     methods: Mapping[str, PlayMethod | Sequence[int]] | Sequence[str] | None = None,
     inputs: Mapping[str, Any] | None = None,
     patches: bool = True,
-) -> Path:
+) -> Path | list[Path]:
     """Write the traced methods of a bent model to a file, with their bends and live controls.
 
     Args:
         engine: of the bent model.
-        path: of the file; a JSON file that tells where it comes from is written beside it.
-        target: ``"nn~"`` for Max and Pure Data, ``"torchscript"`` for any program with libtorch.
-        methods: for nn~: which methods, with their channels and ratios (see `played_methods`).
+        path: of the file; a JSON file that tells where it comes from is written beside it (ONNX files and
+            packages hold theirs inside).
+        target: ``"nn~"`` for Max and Pure Data, ``"torchscript"`` for any program with libtorch, ``"onnx"``
+            for ONNX Runtime, ``"pt2"`` for ``torch.export.load``.
+        methods: which methods; for nn~ with their channels and ratios (see `played_methods`).
         inputs: for the other targets: example inputs by method (see `script`).
         patches: for nn~: write a patch for Pure Data and one for Max beside the file.
 
     Returns:
-        The path of the file.
+        The path of the file; for ``"onnx"`` and ``"pt2"`` the paths of the files, one for each method.
 
     Raises:
         NotTracedError: no method was traced.
         ExportError: something cannot be exported, or the target is unknown; nothing is written then.
+        MissingExtraError: the target needs a package that is not installed.
     """
     if target == "nn~":
         return export_played(engine, path, played_methods(engine, methods), patches=patches)
     if target == "torchscript":
         module: Any = script(engine, inputs=inputs)
         return write_torchscript(module, path, facts_of(engine, target=target))
+    if target in ("onnx", "pt2"):
+        from torchbend.export.onnx import export_onnx
+        from torchbend.export.pt2 import export_pt2
+
+        write = export_onnx if target == "onnx" else export_pt2
+        return write(engine, path, None if methods is None else list(methods), inputs)
     raise ExportError(
         "a model cannot go there",
         site="target",

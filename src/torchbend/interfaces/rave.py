@@ -316,7 +316,7 @@ class BendedRAVE(Interface):
         batch: int | None = None,
         sample: bool = True,
         patches: bool = True,
-    ) -> FilePath:
+    ) -> FilePath | list[FilePath]:
         """Write the streaming model, bent, to a file, with live controls.
 
         Args:
@@ -333,7 +333,7 @@ class BendedRAVE(Interface):
             patches: write a patch for Pure Data and one for Max beside the file.
 
         Returns:
-            The path of the file.
+            The path of the file; for ``"onnx"`` and ``"pt2"`` the paths of the files, one for each method.
 
         Raises:
             ExportError: something cannot be exported; nothing is written then.

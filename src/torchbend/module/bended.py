@@ -147,23 +147,25 @@ class BendedModule(Selecting, Tracing, Bending, Versions, Looking):
         methods: Mapping[str, Any] | Sequence[str] | None = None,
         inputs: Mapping[str, Any] | None = None,
         patches: bool = True,
-    ) -> Path:
+    ) -> Path | list[Path]:
         """Write the traced methods, bent, to a file, with live controls (see `torchbend.export.export`).
 
         Args:
             path: of the file; a JSON file that tells where it comes from is written beside it.
-            target: ``"nn~"`` for Max and Pure Data, ``"torchscript"`` for any program with libtorch.
-            methods: for nn~: names of the methods, or for each its
+            target: ``"nn~"`` for Max and Pure Data, ``"torchscript"`` for any program with libtorch,
+                ``"onnx"`` for ONNX Runtime, ``"pt2"`` for ``torch.export.load``.
+            methods: names of the methods; for nn~ also for each its
                 ``(in_channels, in_ratio, out_channels, out_ratio)``; all traced methods by default.
             inputs: for the other targets: example inputs by method.
             patches: for nn~: write a patch for Pure Data and one for Max beside the file.
 
         Returns:
-            The path of the file.
+            The path of the file; for ``"onnx"`` and ``"pt2"`` the paths of the files, one for each method.
 
         Raises:
             NotTracedError: no method was traced.
             ExportError: something cannot be exported; nothing is written then.
+            MissingExtraError: the target needs a package that is not installed.
         """
         from torchbend.export import export
 
