@@ -80,3 +80,17 @@ def test_what_a_method_keeps_is_named(checked: Callable[..., Any]) -> None:
     outcome = checked(Echo(), blocks=(64,))
     assert outcome.results["state"] == [{"method": "forward", "names": ["cache"], "numbers": 400}]
     assert outcome.results["random"] == [{"method": "forward", "random": False}]
+
+
+class Mixes(Echo):
+    """Its cache is the mean of all rows."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = x.shape[0]
+        joined = torch.cat([self.cache[:rows], x], -1)
+        self.cache[:rows].copy_(joined[..., -100:].mean(0, keepdim=True).expand(rows, -1, -1))
+        return x + joined[..., : x.shape[-1]]
+
+
+def test_rows_that_are_not_kept_apart_are_told(checked: Callable[..., Any]) -> None:
+    checked(Mixes(), blocks=(64,)).only("streaming", "one cache for each row")

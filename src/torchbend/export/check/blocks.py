@@ -35,6 +35,12 @@ class Method:
     out_channels: int
     out_ratio: int
 
+    @property
+    def playable(self) -> bool:
+        """Whether there is a channel on each side, and the ratios are powers of two."""
+        ratios = (self.in_ratio, self.out_ratio)
+        return min(self.in_channels, self.out_channels, *ratios) >= 1 and not any(r & (r - 1) for r in ratios)
+
     def columns(self, samples: int) -> int:
         """How many samples of the input are left of a block of so many."""
         return samples // self.in_ratio

@@ -6,7 +6,7 @@ All of it is optional; what is not there is not checked::
      "torchbend": "0.1.0",
      "sample_rate": 44100,                               # Hz
      "max_batch": 8,                                     # rows that the streaming state serves
-     "delays": {"forward": 2048},                        # samples at sample_rate, by method
+     "delays": {"forward": 2048},                        # samples, by method
      "controls": [{"name": "drive", "range": [0, 1]}]}   # nn~ itself knows no ranges
 """
 
@@ -27,7 +27,7 @@ class Facts:
     Attributes:
         sample_rate: in Hz; None where it is not told.
         max_batch: rows that its state serves; None where it is not told.
-        delays: in samples, by method.
+        delays: in samples of the host, by method.
         ranges: of the controls, by attribute: two ends, each a number or None where it is open.
     """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -115,16 +115,13 @@ class Report:
         return "\n".join([f"{self.path}: {counts}", *(finding.text() for finding in self.findings)])
 
 
-def timing(
-    value: Mapping[str, Any], rates: list[int], delays: Mapping[str, float], own_rate: int | None
-) -> Timing:
+def timing(value: Mapping[str, Any], rates: Sequence[int], delays: Mapping[str, float]) -> Timing:
     """What a block costs, with what follows from it at each rate.
 
     Args:
         value: what was measured.
         rates: of the host, in Hz.
-        delays: of the file by method, in samples at its own rate.
-        own_rate: of the file; None counts as that of the host.
+        delays: of the file by method, in samples.
     """
     block, delay = value["block"], delays.get(value["method"], 0.0)
     lasts = {rate: 1e3 * block / rate for rate in rates}

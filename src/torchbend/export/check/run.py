@@ -78,8 +78,7 @@ def check_structure(
     for name, value in results:
         report.take(name, value)
         if name == "timing":
-            facts = structure.facts
-            report.timings.append(timing(value, list(rates), facts.delays, facts.sample_rate))
+            report.timings.append(timing(value, rates, structure.facts.delays))
     schemas = by_name.get("operators", {})
     report.findings += check_graphs(schemas, structure.program, structure.findings)
     report.findings = name_methods(report.findings, _methods_by_operator(schemas))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,10 +14,12 @@ from torchbend.export.check.findings import failure, some
 from torchbend.export.check.session import LARGEST_BLOCK, Session
 from torchbend.export.check.state import elements, moved, snapshot, state_names
 
-__all__ = ["check_gradients", "check_state", "check_streams"]
+__all__ = ["check_gradients", "check_rows", "check_state", "check_streams"]
 
 TOLERANCE = 1e-4
 """Of the loudest sample (at least 1): sums of other lengths round otherwise."""
+
+ROWS = 4
 
 LEAST_BLOCKS = 8
 """Of the smallest size in one stream."""
@@ -104,21 +107,43 @@ def check_streams(session: Session) -> None:
             }
         except FAILURES:
             continue  # told where blocks are fed
-        level = max(1.0, float(small.abs().max()))
+        level = TOLERANCE * max(1.0, float(small.abs().max()))
         for name, other in others.items():
-            away = float((small - other).abs().max()) if small.shape == other.shape else float("nan")
-            if not away <= TOLERANCE * level:
+            away = float((small - other).abs().max()) if small.shape == other.shape else math.nan
+            if not away <= level:
+                message = "blocks of other sizes give another sound: it clicks at their borders"
+                got, step = (
+                    f"{away:.3g} between blocks of {smallest} and {name}",
+                    "keep what the next block needs",
+                )
                 session.tell(
-                    failure(
-                        "streaming",
-                        f"{method.name}()",
-                        "blocks of other sizes give another sound: it clicks at their borders",
-                        f"within {TOLERANCE * level:.2g} of each other",
-                        f"{away:.3g} between blocks of {smallest} and {name}",
-                        "keep in buffers what a block needs of the one before it",
-                    )
+                    failure("streaming", f"{method.name}()", message, f"within {level:.2g}", got, step)
                 )
                 break
+
+
+def check_rows(session: Session) -> None:
+    """A row sounds alone as it does among others: each voice of ``mc.nn~`` has a state of its own."""
+    rows = min(session.facts.max_batch or ROWS, ROWS)
+    for method in session.methods if rows > 1 else ():
+        session.step(f"{method.name}(), one row and {rows}")
+        sizes = [session.smallest] * LEAST_BLOCKS
+        torch.manual_seed(1)
+        many = non_contiguous(torch.cat([_noise(method, sum(sizes)) for _ in range(rows)]))
+        try:
+            alone = [_stream(session, method, many[:1], sizes, seed=seed) for seed in (2, 3)]
+            among = _stream(session, method, many, sizes, seed=2)
+        except FAILURES:
+            continue  # told where blocks are fed
+        if not torch.equal(*alone):
+            continue  # random
+        among = among[: method.out_channels]
+        away = float((alone[0] - among).abs().max()) if alone[0].shape == among.shape else math.nan
+        level = TOLERANCE * max(1.0, float(among.abs().max()))
+        if not away <= level:
+            message = "a row among others sounds not as it does alone: the rows are not kept apart"
+            got, step = f"{away:.3g}, with {rows} rows", "keep one cache for each row"
+            session.tell(failure("streaming", f"{method.name}()", message, f"within {level:.2g}", got, step))
 
 
 def _noise(method: Method, samples: int) -> Tensor:
@@ -135,7 +160,7 @@ def _mixed(smallest: int, total: int) -> list[int]:
 
 
 def _stream(session: Session, method: Method, whole: Tensor, sizes: Iterable[int], seed: int) -> Tensor:
-    """What a fresh copy gives for a stream in blocks, ``[channels, samples]``."""
+    """What a fresh copy gives for a stream in blocks, ``[rows * channels, samples]``."""
     module, place, parts = session.load(), 0, []
     torch.manual_seed(seed)
     for samples in sizes:
@@ -143,7 +168,7 @@ def _stream(session: Session, method: Method, whole: Tensor, sizes: Iterable[int
         out = play(module, method, non_contiguous(whole[..., place : place + columns]))
         if not isinstance(out, Tensor):
             raise TypeError("no tensor")
-        parts.append(out.reshape(method.out_channels, -1).float())
+        parts.append(out.reshape(len(whole) * method.out_channels, -1).float())
         place += columns
     return torch.cat(parts, -1)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import warnings
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from torchbend.export.check.protocol import compiled, read_attributes, read_meth
 from torchbend.export.check.session import Session
 from torchbend.export.check.setting import set_attributes
 from torchbend.export.check.speed import measure
-from torchbend.export.check.streams import check_gradients, check_state, check_streams
+from torchbend.export.check.streams import check_gradients, check_rows, check_state, check_streams
 
 __all__ = ["main", "work"]
 
@@ -65,22 +66,21 @@ def work(session: Session, references: Path) -> None:
     session.step("reading operators")
     session.result("operators", _operators(module))
     del module
+    session.methods = [method for method in session.methods if method.playable]
     session.choose_sizes()
     if not session.methods or not session.sizes:
         return
-    session.methods = [m for m in session.methods if min(vars(m)[n] for n in list(vars(m))[1:]) >= 1]
     feed(session)
     set_attributes(session)
     check_state(session)
     check_streams(session)
+    check_rows(session)
     if references.is_file():
         compare(session, references)
     measure(session)
 
 
 def _program(path: Path) -> Program:
-    import zipfile
-
     with zipfile.ZipFile(path) as archive:
         return read_program({n: data.decode("utf-8", "replace") for n, data in code_files(archive).items()})
 
