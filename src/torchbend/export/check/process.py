@@ -21,6 +21,9 @@ __all__ = ["TIMEOUT", "run_worker"]
 TIMEOUT = 120.0
 """Seconds without any sign of life after which a process counts as hanging."""
 
+START = 60.0
+"""Seconds that Python and torch may take to start, however short the timeout is."""
+
 _POLL = 0.02
 _ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -87,7 +90,7 @@ def _run(folder: Path, said: IO[str], timeout: float) -> int | None:
             size = events.stat().st_size if events.exists() else 0
             if size != seen:
                 seen, since = size, time.monotonic()
-            elif time.monotonic() - since > timeout:
+            elif time.monotonic() - since > (timeout if size else max(timeout, START)):
                 return None
             time.sleep(_POLL)
     finally:
