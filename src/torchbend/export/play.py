@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,7 @@ from torch import Tensor
 from torchbend.bending.engine import Engine
 from torchbend.bending.sites import not_traced
 from torchbend.capture import Capture
-from torchbend.errors import ExportError
+from torchbend.errors import ExportError, TorchbendError
 
 __all__ = ["PlayMethod", "Played", "played_methods"]
 
@@ -137,13 +138,24 @@ def _numbers(name: str, told: PlayMethod | Sequence[int]) -> PlayMethod:
 
 def _call(engine: Engine, name: str, about: PlayMethod) -> Callable[[Tensor], Tensor]:
     module = engine.module
-    function = module if name == "forward" else getattr(module, name)
+    function = module if name == "forward" else getattr(module, name, None)
+    if not callable(function):
+        raise ExportError("the model has no method of this name", site=f"{name}()", got=type(module).__name__)
     flat = len(_shapes(engine.captures[name])[0]) < 3 if name in engine.captures else False
 
     def call(x: Tensor) -> Tensor:
-        y = engine.call(name, function, (x[:, 0] if flat else x,), {})
+        try:
+            y = engine.call(name, function, (x[:, 0] if flat else x,), {})
+        except TorchbendError:
+            raise
+        except (RuntimeError, TypeError, ValueError, IndexError) as error:
+            raise _untrue(name, about, f"{type(error).__name__}: {error}") from error
         if not isinstance(y, Tensor):
             raise _no_signal(name, type(y).__name__)
+        owed = (x.shape[0], about.out_channels, x.shape[-1] * about.in_ratio // about.out_ratio)
+        fits = y.shape == owed if y.dim() >= 3 else y.numel() == math.prod(owed)
+        if not torch._C._is_tracing() and not fits:
+            raise _untrue(name, about, f"{list(x.shape)} to {list(y.shape)}")
         return y if y.dim() == 3 else y.reshape(x.shape[0], about.out_channels, -1)
 
     return call
@@ -155,7 +167,8 @@ def _shapes(capture: Capture) -> tuple[Sequence[int], Sequence[int]]:
     Raises:
         ExportError: there are several, or none.
     """
-    inputs = [capture.activations.get(name) for name in capture.inputs]
+    places = [n.name for n in capture.graph.nodes if n.op == "placeholder" and n.target in capture.inputs]
+    inputs = [capture.activations.get(name) for name in places]
     output = next(n for n in reversed(capture.graph.nodes) if n.op == "output").args[0]
     result = capture.activations.get(getattr(output, "name", ""))
     if len(inputs) != 1 or inputs[0] is None:
@@ -185,4 +198,14 @@ def _no_signal(name: str, got: Any) -> ExportError:
         wanted="one tensor [batch, channels, time] to another",
         got=got,
         next_step="name what to play: methods={'forward': (in_channels, in_ratio, out_channels, out_ratio)}",
+    )
+
+
+def _untrue(name: str, about: PlayMethod, got: str) -> ExportError:
+    return ExportError(
+        "the method does not do what its four numbers say",
+        site=f"{name}()",
+        wanted=f"(in_channels, in_ratio, out_channels, out_ratio) = {about.params}",
+        got=got,
+        next_step="tell the numbers that it has, or leave them out for a traced method",
     )

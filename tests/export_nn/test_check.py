@@ -1,0 +1,39 @@
+"""Every configuration, bent and with live controls, passes the check in a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import torchbend as tb
+from torchbend.export.check import check, read_structure
+
+from .conftest import Export
+from .models import PRESETS, bent_additive, bent_vocoder
+
+SIZES = (8192,)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_bent_configuration_passes_the_check(exported: Callable[..., Export], name: str) -> None:
+    export = exported(name)
+    report = check(export.path, blocks=SIZES)
+    assert report.ok, str(report)
+    assert [m["name"] for m in report.methods] == ["encode", "decode", "forward"]
+    assert [a["name"] for a in report.attributes][:2] == ["drive", "shift"]
+    assert report.facts["delays"] == export.facts["delays"]
+    assert report.facts["max_batch"] == export.rows
+    assert all(report.state[m]["names"] for m in ("encode", "decode", "forward"))
+
+
+@pytest.mark.parametrize("make", [bent_additive, bent_vocoder])
+def test_a_bent_model_of_any_kind_passes_the_check(
+    make: Callable[[], tb.BendedModule], tmp_path: Path
+) -> None:
+    path = make().export(tmp_path / "model.ts")
+    assert read_structure(path).ours
+    report = check(path, blocks=(64, 1024))
+    assert report.ok, str(report)
+    assert [a["name"] for a in report.attributes] == ["drive", "shift"]
