@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 import shutil
@@ -15,8 +16,7 @@ import torch
 from torch import Tensor
 
 from torchbend.errors import CheckpointError
-from torchbend.rave import RAVE, load, preset
-from torchbend.rave.checkpoints.load import load_with_notes
+from torchbend.rave import RAVE, load, load_with_notes, preset
 from torchbend.rave.config import MultiScaleConfig
 
 RUNS = (
@@ -349,6 +349,41 @@ def test_a_configuration_of_another_model(run: Callable[..., Path]) -> None:
 def test_a_configuration_of_another_kind(run: Callable[..., Path]) -> None:
     with pytest.raises(CheckpointError, match="missing.*unexpected"):
         load(run(small("v2"), 'include "v1.gin"\nCAPACITY = 4\nLATENT_SIZE = 4\n'))
+
+
+def test_a_run_gives_its_name(run: Callable[..., Path]) -> None:
+    folder = run(small("v2"), GIN)
+    for path in (folder, folder / "version_0", next(folder.rglob("*.ckpt"))):
+        assert load(path).config.name == "run"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("model.ts", b"\n<!DOCTYPE html><html>404</html>", "a web page"),
+        ("model.safetensors", b"<html>log in first</html>", "a web page"),
+        ("model.ckpt", b"version https://git-lfs.github.com/spec/v1\noid sha256:00", "a pointer of Git LFS"),
+    ],
+)
+def test_what_servers_give_instead(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(CheckpointError, match=f"this file is {said}, not a model") as caught:
+        load(tmp_path / name)
+    assert caught.value.next_step is not None and "fetch the model again" in caught.value.next_step
+
+
+def test_what_is_assumed_is_a_warning(run: Callable[..., Path], caplog: pytest.LogCaptureFixture) -> None:
+    folder = run(small("v2"), GIN)
+    with caplog.at_level(logging.INFO, "torchbend"):
+        load(folder)
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
+    next(folder.rglob("config.gin")).unlink()
+    with caplog.at_level(logging.INFO, "torchbend"):
+        load(folder)
+    (warning,) = [record for record in caplog.records if record.levelno > logging.INFO]
+    for what in ("dilations", "padding", "sampling rate"):
+        assert what in warning.getMessage()
+    assert "there is no config.gin" in caplog.text and "there is no config.gin" not in warning.getMessage()
 
 
 def test_what_fits_is_taken_on_demand(run: Callable[..., Path]) -> None:

@@ -228,6 +228,15 @@ def test_another_model_is_described(tmp_path: Path) -> None:
     assert "layers.0.weight" in str(error.value) and "Node" in str(error.value)
 
 
+def test_an_export_without_names_is_described(tmp_path: Path) -> None:
+    streamed = {"model.encoder.encoder.net.0.cache": torch.zeros(4, 4, 6), "encode_params": torch.ones(4)}
+    torch.jit.script(tree(Node(), streamed)).save(str(tmp_path / "played.ts"))
+    with pytest.raises(CheckpointError, match="constants of its program") as error:
+        load(tmp_path / "played.ts")
+    assert error.value.next_step is not None
+    assert "checkpoint" in error.value.next_step and "played.json" in error.value.next_step
+
+
 def test_a_half_known_model_is_described(tmp_path: Path) -> None:
     top = tree(Node(), {"latent_pca": torch.eye(4), "encoder.blocks.0.weight": torch.zeros(2)})
     torch.jit.script(top).save(str(tmp_path / "other.ts"))

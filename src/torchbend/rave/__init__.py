@@ -1,6 +1,6 @@
 """The RAVE model family: plain PyTorch, streaming or not, that reads the original's checkpoints."""
 
-from torchbend.rave.checkpoints.load import load
+from torchbend.rave.checkpoints.load import load, load_with_notes
 from torchbend.rave.checkpoints.native import save
 from torchbend.rave.compiled import compiled
 from torchbend.rave.config import RAVEConfig
@@ -18,6 +18,7 @@ __all__ = [
     "compiled",
     "load",
     "load_prior",
+    "load_with_notes",
     "preset",
     "save",
     "save_prior",

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from torchbend.errors import CheckpointError
+from torchbend.rave.checkpoints.caveat import Caveat
 from torchbend.rave.checkpoints.state import State, fitted_rows
 from torchbend.rave.config import RAVEConfig
 from torchbend.rave.discriminators import build_discriminator
@@ -91,7 +92,7 @@ def build(
         _start_anew(model, config, [*wrong, *missing])
     for what, names in (("of other shapes", wrong), ("missing", missing), ("unknown", unknown)):
         if names:
-            notes.append(f"{len(names)} tensors {what}: {', '.join(names[:3])}")
+            notes.append(Caveat(f"{len(names)} tensors {what}: {', '.join(names[:3])}"))
     refused = {*wrong, *unknown}
     taken = {name: _own(value, own[name], shared) for name, value in state.items() if name not in refused}
     model.load_state_dict(taken, strict=False, assign=True)

@@ -181,8 +181,26 @@ def _at_own_rate(config: RAVEConfig, params: list[Any], notes: list[str]) -> RAV
     return replace(config, sampling_rate=config.sampling_rate // factor)
 
 
+def _frozen(archive: Archive) -> bool:
+    """Whether an export for nn~ holds no weights of encoder and decoder, only what a stream remembers."""
+    methods = any(name.endswith("_params") for name in archive.names)
+    parts = [name for name in archive.names if "encoder.encoder." in name or "decoder." in name]
+    weights = [name for name in parts if name.rpartition(".")[2].startswith("weight")]
+    return methods and bool(parts) and not weights
+
+
 def _foreign(archive: Archive, wanted: str) -> CheckpointError:
     top = archive.modules[""]
+    if _frozen(archive):
+        raise CheckpointError(
+            "this exported model is for playing: its weights are constants of its program, without names",
+            site=str(archive.path),
+            wanted=wanted,
+            got=f"a {top.short_kind} that was frozen; tensors " + ", ".join(archive.names[:4]),
+            next_step="load the checkpoint that it was exported from"
+            f"; {archive.path.with_suffix('.json').name} beside it, if it was kept, names the configuration "
+            "and the SHA-256 of the weights",
+        )
     inner = [prefix.rstrip(".") for prefix in archive.modules if prefix.count(".") == 1]
     return CheckpointError(
         "this exported model is none of the RAVE family, or of a version that is not known",

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from torchbend.errors import RAVEConfigError
+from torchbend.rave.checkpoints.caveat import Caveat
 from torchbend.rave.checkpoints.from_gin_parts import (
     read_decoder,
     read_encoder,
@@ -176,14 +177,14 @@ def _relative(lookup: Lookup) -> RAVEConfig:
 
 def _ignored(lookup: Lookup) -> list[str]:
     """What the file asks for and no model of this package has."""
-    notes = []
+    notes: list[str] = []
     for name in ("Conv1d", "ConvTranspose1d"):
         for scope in ("", "variational"):
             if lookup.get(name, "bias", False, scope) is True and lookup.has(name, "bias", scope):
-                notes.append(f"{name}.bias is True: encoder and decoder have no biases here")
+                notes.append(Caveat(f"{name}.bias is True: encoder and decoder have no biases here"))
     mode = lookup.get("normalization", "mode", "weight_norm")
     if mode != "weight_norm":
-        notes.append(f"normalization.mode is {mode!r}: weights are normalised by weight_norm here")
+        notes.append(Caveat(f"normalization.mode is {mode!r}: weights are normalised by weight_norm here"))
     return notes
 
 

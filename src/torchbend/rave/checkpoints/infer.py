@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torchbend.errors import CheckpointError, RAVEConfigError
+from torchbend.rave.checkpoints.caveat import Caveat
 from torchbend.rave.checkpoints.infer_parts import (
     Hints,
     infer_decoder,
@@ -109,11 +110,11 @@ def _infer(state: State, source: str, hints: Hints) -> tuple[RAVEConfig, list[st
         training=replace(base.training, distance=infer_distance(state, base.training.distance)),
     )
     if not hints.dilations:
-        found.notes.append("dilations cannot be told from the weights: the usual ones are assumed")
+        found.notes.append(Caveat("dilations cannot be told from the weights: the usual ones are assumed"))
     if hints.padding is None:
-        found.notes.append("the padding cannot be told from the weights: centered is assumed")
+        found.notes.append(Caveat("the padding cannot be told from the weights: centered is assumed"))
     if hints.sampling_rate is None:
-        found.notes.append(f"the sampling rate is assumed: {config.sampling_rate} Hz")
+        found.notes.append(Caveat(f"the sampling rate is assumed: {config.sampling_rate} Hz"))
     return config, found.notes
 
 
@@ -174,5 +175,5 @@ def _attenuation(state: State, bands: int, notes: list[str]) -> float:
         # Filters are padded to a power of two, and by one more.
         if length == stored.numel() if stored is not None else 1 << (length - 1).bit_length() == taps - 1:
             return attenuation
-    notes.append("no filter bank has a prototype of this length: another one may stand in its place")
+    notes.append(Caveat("no filter bank has a prototype of this length: another may stand in its place"))
     return ATTENUATIONS[0]

@@ -17,6 +17,7 @@ import torch
 
 from torchbend.errors import CheckpointError, RAVEConfigError, WeightsFileError
 from torchbend.rave.checkpoints.build import build
+from torchbend.rave.checkpoints.caveat import Caveat
 from torchbend.rave.checkpoints.exported import is_exported, read_exported
 from torchbend.rave.checkpoints.from_gin import SHIPPED, read_gin
 from torchbend.rave.checkpoints.gin import read_gin_file
@@ -46,6 +47,16 @@ _BROKEN = (
     OSError,
 )
 
+# How the files begin that servers give instead of a model.
+_DOWNLOADS = {
+    b"<!doctype": "a web page",
+    b"<html": "a web page",
+    b"<head": "a web page",
+    b"<!--": "a web page",
+    b"<?xml": "a text in XML",
+    b"version https://git-lfs": "a pointer of Git LFS",
+}
+
 _log = logging.getLogger(__name__)
 
 
@@ -60,8 +71,8 @@ def load(path: str | os.PathLike[str], *, ema: bool = False, strict: bool = True
         strict: refuse weights that do not fit the configuration; otherwise take what fits.
 
     Returns:
-        The model in evaluation mode, without gradients. What was left out or filled in is logged; see
-        `load_with_notes`.
+        The model in evaluation mode, without gradients. What was left out is logged; what was filled in, and
+        the sound depends on, is logged as a warning. `load_with_notes` gives both.
 
     Raises:
         CheckpointError: there is no such file, it is damaged, foreign, needs code to be read, or does not fit
@@ -69,7 +80,11 @@ def load(path: str | os.PathLike[str], *, ema: bool = False, strict: bool = True
     """
     model, notes = load_with_notes(path, ema=ema, strict=strict)
     for note in notes:
-        _log.info("%s: %s", path, note)
+        if not isinstance(note, Caveat):
+            _log.info("%s: %s", path, note)
+    caveats = [note for note in notes if isinstance(note, Caveat)]
+    if caveats:
+        _log.warning("%s: %s", path, "; ".join(caveats))
     return model
 
 
@@ -83,6 +98,7 @@ def load_with_notes(
     """
     source = locate(path)
     name = str(source.file)
+    _check_download(source.file)
     shared = True
     try:
         if source.file.suffix == ".safetensors":
@@ -122,12 +138,39 @@ def _read_checkpoint(source: Source, ema: bool) -> tuple[RAVEConfig, State, list
         return config, state, notes + guessed
     reading = read_gin(read_gin_file(source.gin, SHIPPED))
     config = _with_stored_mel(reading.config, state)
-    config = replace(config, channels=audio_channels(state, config, name))
+    config = replace(config, channels=audio_channels(state, config, name), name=_run_name(source.gin))
     decoder = config.decoder
     modulated = modulates(state, config)
     if isinstance(decoder, GeneratorV2Config) and modulated is not None:
         config = replace(config, decoder=replace(decoder, amplitude_modulation=modulated))
     return config, state, [*notes, *reading.notes]
+
+
+def _run_name(gin: Path) -> str:
+    """The name of the run that a configuration file belongs to: that of its folder."""
+    return gin.absolute().parent.name or gin.stem
+
+
+def _check_download(file: Path) -> None:
+    """Refuse what servers give in the place of a file.
+
+    Raises:
+        CheckpointError: the file is a web page, or a pointer to a file that is kept elsewhere.
+    """
+    try:
+        with file.open("rb") as opened:
+            start = opened.read(512).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    except OSError as error:
+        raise CheckpointError("the file cannot be read", site=str(file), got=str(error)) from error
+    found = next((what for begins, what in _DOWNLOADS.items() if start.startswith(begins)), None)
+    if found is not None:
+        raise CheckpointError(
+            f"this file is {found}, not a model",
+            site=str(file),
+            wanted="a checkpoint, a .safetensors or an exported .ts",
+            got=repr(start[:40].decode("ascii", "replace")),
+            next_step="fetch the model again, by the link that downloads the file itself",
+        )
 
 
 def _with_stored_mel(config: RAVEConfig, state: State) -> RAVEConfig:
