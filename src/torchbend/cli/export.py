@@ -162,7 +162,7 @@ def _open(
         _only("a factory's models", of_others)
         tell(f"reading {model}")
         return BendedRAVE(model), True
-    if ":" not in model:
+    if ":" not in model and not Path(model).exists():
         from torchbend.errors import TorchbendError
 
         raise TorchbendError(
