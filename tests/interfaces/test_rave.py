@@ -6,7 +6,9 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy
 import pytest
 import torch
 
@@ -162,6 +164,21 @@ def test_bad_input_is_told(bended: BendedRAVE, tmp_path: Path) -> None:
         bended.decode(torch.zeros(1, 9, 4))
     with pytest.raises(ShapeError):
         bended.encode(torch.zeros(1, 1, 0))
+    nothing: Any
+    for nothing in (None, 3, numpy.zeros((1, 1, 4096)), torch.zeros(1, 1, 4096, dtype=torch.complex64)):
+        with pytest.raises(ShapeError, match="real numbers"):
+            bended.encode(nothing)
+        with pytest.raises(ShapeError, match="real numbers"):
+            bended.decode(nothing)
+    with pytest.raises(ShapeError, match="real numbers"):
+        bended.encode(torch.zeros(1, 1, 4096, device="meta"))
+    assert torch.equal(bended.encode(torch.tensor(0.5)), bended.encode(torch.full((1,), 0.5)))
+    for nothing in (1.5, True, "a", 0):
+        with pytest.raises(StreamError, match="whole number"):
+            bended.stream(nothing)
+    for nothing in (None, 5, "", torch.nn.Linear(1, 1)):
+        with pytest.raises(CheckpointError, match="no path"):
+            BendedRAVE(nothing)
     with pytest.raises(AudioFileError, match="48000"):
         bended.encode(torch.zeros(1, 1, 4096), sample_rate=48000)
     with pytest.raises(AudioFileError):

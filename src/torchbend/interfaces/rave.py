@@ -151,7 +151,7 @@ class BendedRAVE(Interface):
             Shape ``[B, C, T]``.
 
         Raises:
-            ShapeError: another number of channels.
+            ShapeError: another number of channels, or neither a tensor of real numbers nor files.
             NonFiniteError: the audio holds NaN or infinity.
             AudioFileError: a file cannot be read, or the sample rate is another.
         """
@@ -172,7 +172,7 @@ class BendedRAVE(Interface):
             Shape ``[B, latent_size, frames]``; a started frame is completed with silence.
 
         Raises:
-            ShapeError: another number of channels.
+            ShapeError: another number of channels, or neither a tensor of real numbers nor files.
             NonFiniteError: the audio holds NaN or infinity.
             AudioFileError: a file cannot be read, or the sample rate is another.
         """
@@ -197,10 +197,11 @@ class BendedRAVE(Interface):
             Shape ``[B, C, frames * ratio]``.
 
         Raises:
-            ShapeError: another number of latents.
+            ShapeError: another number of latents, or no tensor of real numbers.
             NonFiniteError: the latents hold NaN or infinity.
         """
-        z = self._finite(z[None] if z.dim() == 2 else z, "z").to(self.rave.latent_mean)
+        z = self._finite(z, "z", f"latents of shape [batch, {self.latent_size}, frames]")
+        z = (z[None] if z.dim() == 2 else z).to(self.rave.latent_mean)
         if preprocess:
             z = unproject(z, self.rave.latent_pca, self.rave.latent_mean, fill=fill)
         return self._call("decode", (z,), {})  # type: ignore[no-any-return]
@@ -269,8 +270,10 @@ class BendedRAVE(Interface):
         )
 
     def _audio(self, x: Sound, sample_rate: int | None) -> Tensor:
-        if not isinstance(x, Tensor):
-            return self.load_audio(*([x] if isinstance(x, (str, os.PathLike)) else x))
+        if isinstance(x, str | os.PathLike):
+            return self.load_audio(x)
+        if isinstance(x, list | tuple):
+            return self.load_audio(*x)
         if sample_rate is not None and sample_rate != self.sample_rate:
             raise AudioFileError(
                 "the audio has another sample rate than the model",
@@ -279,13 +282,24 @@ class BendedRAVE(Interface):
                 got=f"{sample_rate} Hz",
                 next_step=f"torchbend.audio.resample(x, {sample_rate}, {self.sample_rate})",
             )
-        x = self._finite(x, "x").to(self.rave.latent_mean)
-        if x.dim() == 1:
-            x = x[None]
+        x = self._finite(x, "x", "audio of shape [batch, channels, time], or sound files")
+        x = x.to(self.rave.latent_mean)
+        if x.dim() <= 1:
+            x = x.reshape(1, -1)
         return x[None] if x.dim() == 2 else x
 
     @staticmethod
-    def _finite(x: Tensor, name: str) -> Tensor:
+    def _finite(x: object, name: str, what: str) -> Tensor:
+        if not isinstance(x, Tensor) or x.is_complex() or x.is_meta:
+            raise ShapeError(
+                "this is no tensor of real numbers",
+                site=name,
+                wanted=what,
+                got=f"{x.dtype} on {x.device}" if isinstance(x, Tensor) else type(x).__name__,
+                next_step="torch.as_tensor(x) makes a tensor of an array"
+                if hasattr(x, "__array__")
+                else None,
+            )
         if not bool(torch.isfinite(x).all()):
             raise NonFiniteError(
                 "the input holds NaN or infinity",

@@ -221,8 +221,10 @@ class RAVE(nn.Module):
         Raises:
             StreamError: the batch is smaller than 1.
         """
-        if batch < 1:
-            raise StreamError("a stream needs a batch", site="batch", wanted="at least 1", got=batch)
+        if type(batch) is not int or batch < 1:
+            raise StreamError(
+                "a stream needs a batch", site="batch", wanted="a whole number, at least 1", got=repr(batch)
+            )
         close(self)
         opening = Opening(batch, self.latent_mean, as_original)
         self._follow_encode(Delay(Fraction(late), late), opening)

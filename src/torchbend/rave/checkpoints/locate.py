@@ -38,6 +38,12 @@ def locate(path: str | os.PathLike[str]) -> Source:
     Raises:
         CheckpointError: there is nothing, or no checkpoint, at this path.
     """
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+        raise CheckpointError(
+            "this is no path of a model",
+            wanted="the folder of a run, a .ckpt, a .safetensors or an exported .ts",
+            got=repr(path)[:80] if isinstance(path, str | int | None) else type(path).__name__,
+        )
     given = Path(path)
     if given.is_file():
         return Source(given, _configuration(given, None) if given.suffix == ".ckpt" else None)
