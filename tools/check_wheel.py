@@ -14,7 +14,7 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ("inspect", "bend", "activations", "demo")
+COMMANDS = ("inspect", "bend", "activations", "export", "check", "demo")
 
 
 class CheckError(Exception):

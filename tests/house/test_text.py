@@ -40,9 +40,12 @@ def loose_text(text: str) -> list[str]:
 
 
 def raises_again(handler: ast.ExceptHandler) -> bool:
-    """Whether a handler undoes something and lets the same exception go on."""
+    """Whether a handler lets the exception go on: the same one, or as the cause of the package's own."""
     last = handler.body[-1]
-    return isinstance(last, ast.Raise) and last.exc is None
+    if not isinstance(last, ast.Raise):
+        return False
+    cause = last.cause.id if isinstance(last.cause, ast.Name) else None
+    return last.exc is None or (cause is not None and cause == handler.name)
 
 
 def loose_code(source: str, in_package: bool) -> list[str]:
