@@ -231,7 +231,7 @@ def test_any_name_of_a_file(name: str) -> None:
     assert re.fullmatch(r"[A-Za-z0-9_-]+", stage.bus)
 
 
-def exported(path: Path, **how: Any) -> Path:
+def export_fold(path: Path, **how: Any) -> None:
     class Fold(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -244,11 +244,11 @@ def exported(path: Path, **how: Any) -> Path:
     bended = tb.BendedModule(Fold())
     bended.trace(torch.zeros(1, 1, 64))
     bended.bend(tb.Scale(tb.BendingParameter("drive", 1.0, range=[0.5, 3.0])), "sin$")
-    return bended.export(path, **how)
+    bended.export(path, **how)
 
 
 def test_patches_lie_beside_an_export(tmp_path: Path) -> None:
-    exported(tmp_path / "fold.ts")
+    export_fold(tmp_path / "fold.ts")
     facts = json.loads((tmp_path / "fold.json").read_text("utf-8"))
     patch = read_pd((tmp_path / "fold.pd").read_text("utf-8"))
     (control,) = facts["controls"]
@@ -259,7 +259,7 @@ def test_patches_lie_beside_an_export(tmp_path: Path) -> None:
 
 
 def test_patches_can_be_left_out(tmp_path: Path) -> None:
-    exported(tmp_path / "fold.ts", patches=False)
+    export_fold(tmp_path / "fold.ts", patches=False)
     assert {path.name for path in tmp_path.iterdir()} == {"fold.ts", "fold.json"}
 
 
