@@ -121,7 +121,8 @@ def export(
             how["patches"] = patches
         bended.export(out, target, **how)
     keys = bended.bended_keys()
-    typer.echo(f"bent {len(keys)} site(s): {', '.join(keys[:6])}{', ...' * (len(keys) > 6)}")
+    named = f": {', '.join(keys[:6])}{', ...' * (len(keys) > 6)}" if keys else ""
+    typer.echo(f"bent {len(keys)} site(s){named}")
     for path, when in _beside(out).items():
         if before.get(path) != when:
             typer.echo(f"wrote {path}")
