@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from torchbend.errors import WeightsFileError
 
-__all__ = ["apply_weights", "load_tensors", "load_weights"]
+__all__ = ["BROKEN", "apply_weights", "load_tensors", "load_weights"]
 
 NESTED = (
     "state_dict",
@@ -38,8 +38,7 @@ PREFIXES = ("module.", "_orig_mod.", "model.")
 
 SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".tar")
 
-# What damaged files make the reader raise, beside its own error.
-_BROKEN = (
+BROKEN = (
     pickle.UnpicklingError,
     RuntimeError,
     EOFError,
@@ -53,6 +52,7 @@ _BROKEN = (
     struct.error,
     OSError,
 )
+"""What damaged files make PyTorch's reader raise."""
 
 
 def load_weights(path: str | os.PathLike[str], key: str | None = None) -> dict[str, Tensor]:
@@ -176,7 +176,7 @@ def _read_torch(source: Path) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return torch.load(source, map_location="cpu", weights_only=True)
-    except _BROKEN as error:
+    except BROKEN as error:
         wanted = _wanted_code(str(error))
         if wanted is not None:
             raise _needs_code(source, wanted) from error

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
-from torchbend.errors import ShapeError
+from torchbend.errors import RAVEConfigError, ShapeError
 from torchbend.rave import RAVE, preset
 
 
@@ -51,6 +53,12 @@ def test_too_short(model: RAVE) -> None:
     error = told(model, "encode", 1, 2, 2047)
     assert error.wanted == "[batch, 2, time], time at least 2048"
     assert error.next_step == "give more of it: at least one frame"
+
+
+def test_a_name_is_no_configuration() -> None:
+    name: Any = "v2"
+    with pytest.raises(RAVEConfigError, match=r"wanted: a RAVEConfig\n  got:    'v2'\n  next:   .*preset"):
+        RAVE(name)
 
 
 def test_latency_of_the_original(model: RAVE) -> None:

@@ -188,6 +188,20 @@ def test_exports_of_bent_models(tmp_path: Path, names: tuple[str, ...]) -> None:
         torch.testing.assert_close(found.decode(z), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("padding", ["causal", "centered"])
+def test_traces_of_streams(tmp_path: Path, padding: str) -> None:
+    dilations = ((1, 2), (1,), (3, 5), (1, 3))
+    model = small("v2", padding=padding, dilations=dilations)
+    x = torch.randn(1, 1, 4 * model.ratio)
+    wanted = model.encode(x)
+    model.stream()
+    torch.jit.trace_module(model, {"encode": x, "forward": x}, check_trace=False).save(str(tmp_path / "t.ts"))
+    found = load(tmp_path / "t.ts")
+    assert found.config.padding == padding
+    assert (found.config.encoder, found.config.decoder) == (model.config.encoder, model.config.decoder)
+    assert torch.allclose(found.encode(x), wanted, atol=1e-6)
+
+
 def test_a_configuration_inside_of_an_export(tmp_path: Path) -> None:
     wanted = small("v2", "causal", "adain", dilations=((2, 1),) * 4)
     state = {name: value for name, value in folded(wanted).items() if not name.endswith(("_x", "_y"))}

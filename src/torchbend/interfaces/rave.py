@@ -70,10 +70,10 @@ class BendedRAVE(Interface):
 
     def _trace_all(self) -> None:
         model = self.rave
-        state = torch.Generator().manual_seed(0)
+        noise = torch.Generator().manual_seed(0)
         frames = max(_TRACED_FRAMES, _SHORTEST_TRACE // model.ratio)
-        x = 0.1 * torch.randn(1, model.channels, frames * model.ratio, generator=state)
-        z = torch.randn(1, model.config.decoder_inputs, frames, generator=state)
+        x = 0.1 * torch.randn(1, model.channels, frames * model.ratio, generator=noise)
+        z = torch.randn(1, model.config.decoder_inputs, frames, generator=noise)
         x, z = x.to(model.latent_mean), z.to(model.latent_mean)
         with self._mode():
             self.trace("encode", x)

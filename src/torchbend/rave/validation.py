@@ -54,6 +54,15 @@ def check(config: RAVEConfig) -> None:
     Raises:
         RAVEConfigError: the first reason that is found: site, what was wanted, what was got.
     """
+    given: object = config
+    if not isinstance(given, RAVEConfig):
+        raise RAVEConfigError(
+            "a model is built of a configuration",
+            site="config",
+            wanted="a RAVEConfig",
+            got=repr(given)[:80],
+            next_step='torchbend.rave.preset("v2") gives one; torchbend.rave.load(path) reads a model',
+        )
     for errors in (_kinds, _own, _input, _encoder, _latent, _decoder, _fit, _training):
         for error in errors(config):
             raise error

@@ -12,6 +12,9 @@ from torchbend.rave.checkpoints.infer_parts import Hints
 __all__ = ["find_hints"]
 
 SPHERICAL = re.compile("spherical", re.IGNORECASE)
+PASTS = (".cache.pad", ".cache")
+"""How the names end of what convolutions keep: in exports of the original, and in traces of this package."""
+
 KNOWN = re.compile("variational|wasser|discrete", re.IGNORECASE)
 
 
@@ -60,7 +63,8 @@ def _dilation(archive: Archive, name: str, constants: Mapping[str, Any]) -> int 
     if isinstance(dilation, tuple) and len(dilation) == 1 and isinstance(dilation[0], int):
         return int(dilation[0])
     kernel = archive.shape(name)[2]
-    kept = _kept(archive, name.rpartition(".")[0] + ".cache.pad")
+    place = name.rpartition(".")[0]
+    kept = next((n for n in (_kept(archive, f"{place}{ending}") for ending in PASTS) if n is not None), None)
     if kept is None or kernel < 2 or kept % (kernel - 1):
         return None
     return max(kept // (kernel - 1), 1)
@@ -83,9 +87,9 @@ def _padding(archive: Archive, names: Mapping[str, str], dilations: Mapping[str,
         waits = [
             _kept(archive, name) or 0
             for own, name in names.items()
-            if own.startswith(f"{start}.aligned.paddings.") and own.endswith(".pad")
+            if own.startswith((f"{start}.aligned.paddings.", f"{start}.aligned.lines."))
         ]
-        streamed = any(own.startswith(f"{start}.") and own.endswith(".cache.pad") for own in names)
+        streamed = any(own.startswith(f"{start}.") and own.endswith(PASTS) for own in names)
         if span > 1 and (waits or streamed):
             return _named(max(waits, default=0), span)
     return None

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import pickle
-import struct
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -27,25 +25,9 @@ from torchbend.rave.checkpoints.native import read_native
 from torchbend.rave.checkpoints.state import State, audio_channels, cleaned, modulates, with_ema
 from torchbend.rave.config import GeneratorV2Config, RAVEConfig
 from torchbend.rave.model import RAVE
-from torchbend.weights_file import load_tensors
+from torchbend.weights_file import BROKEN, load_tensors
 
 __all__ = ["load", "load_with_notes"]
-
-# What damaged files make the reader raise, beside its own error.
-_BROKEN = (
-    pickle.UnpicklingError,
-    RuntimeError,
-    EOFError,
-    LookupError,
-    TypeError,
-    ValueError,
-    AttributeError,
-    ArithmeticError,
-    AssertionError,
-    MemoryError,
-    struct.error,
-    OSError,
-)
 
 # How the files begin that servers give instead of a model.
 _DOWNLOADS = {
@@ -190,7 +172,7 @@ def _content(file: Path) -> Mapping[str, Any]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 content = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
-        except _BROKEN:
+        except BROKEN:
             # The reader below finds out and says what is wrong.
             content = None
     if content is None:
