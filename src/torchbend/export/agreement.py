@@ -1,4 +1,4 @@
-"""Compare what was exported with the live model: other block lengths, other values of controls, in one stream."""
+"""Compare what was exported with the live model: other block lengths and controls, in one stream."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Runner", "agree", "difference"]
 Runner = Callable[
     [dict[str, Any], dict[str, Tensor], dict[str, Tensor]], tuple[list[Tensor], dict[str, Tensor]]
 ]
-"""Runs what was exported: inputs, states and controls by name; gives the result's tensors and the new states."""
+"""Runs what was exported: inputs, states, controls by name; gives the result's tensors and new states."""
 
 _TOLERANCE = 1e-4
 _BLOCKS = (2, 1, 3)

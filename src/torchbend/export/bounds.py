@@ -13,7 +13,8 @@ _END = 2**63 - 1
 
 
 def constant_bounds(program: ExportedProgram) -> ExportedProgram:
-    """Let each slice of a program count from the nearer end of its tensor where that makes its bounds numbers.
+    """Let each slice of a program count from the nearer end of its tensor where that makes its bounds
+    numbers.
 
     A cache is the last frames of a signal. As it is written, its place is computed from the signal's length,
     in a dozen operations; counted from the end it is a number.

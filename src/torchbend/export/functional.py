@@ -1,8 +1,9 @@
-"""One method of a bent model as a function: inputs, states and controls go in; the result and new states come out.
+"""One method of a bent model as a function: inputs, states and controls in, the result and new states out.
 
-Whoever exports it needs tensors that are found by name and nothing that hides in the model. So the tensors that
-the method uses are buffers of the functional form, put in their places for the time of a call; the buffers
-that the method writes are arguments, as are the controls. Weights that no control moves are the bent ones.
+Whoever exports it needs tensors that are found by name and nothing that hides in the model. So the tensors
+that the method uses are buffers of the functional form, put in their places for the time of a call; the
+buffers that the method writes are arguments, as are the controls. Weights that no control moves are the bent
+ones.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ _FROZEN = -3
 class Functional(nn.Module):
     """A bent method without memory of its own.
 
-    Tensors of one number that the method only reads (flags, counters) are asked for their value once: a branch
-    on one of them is taken as it is now. Keep the model as it is, inside `restored`, while this lives.
+    Tensors of one number that the method only reads (flags, counters) are asked for their value once: a
+    branch on one of them is taken as it is now. Keep the model as it is, inside `restored`, while this lives.
 
     Args:
         engine: of the bent model.
@@ -209,11 +210,11 @@ def _pointer(tensor: Tensor) -> int:
     return tensor.untyped_storage().data_ptr()
 
 
-class _Watch(TorchDispatchMode):
+class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Notes the memory that operations take tensors from."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.touched: set[int] = set()
 
     def __torch_dispatch__(
@@ -224,7 +225,7 @@ class _Watch(TorchDispatchMode):
 
 
 class _Answers(TorchFunctionMode):
-    """Answers what the numbers of known tensors are; leaves out switches of gradients, which are off anyway."""
+    """Answers what the numbers of known tensors are; leaves out switches of gradients, which are off."""
 
     _KINDS: Mapping[str, Callable[[Any], Any]] = {
         "__bool__": bool, "__int__": int, "__float__": float, "__index__": int, "item": lambda value: value,

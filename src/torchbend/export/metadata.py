@@ -31,8 +31,9 @@ def describe(
 ) -> dict[str, Any]:
     """The description of a method.
 
-    A shape is a list of sizes. ``"n"`` stands for a free one, ``"2048*n"`` for one that is a multiple of 2048.
-    States begin with zeros, or with what ``initial`` holds: the bytes of the tensor, little-endian, in base64.
+    A shape is a list of sizes. ``"n"`` stands for a free one, ``"2048*n"`` for one that is a multiple of
+    2048. States begin with zeros, or with what ``initial`` holds: the bytes of the tensor, little-endian, in
+    base64.
 
     Args:
         functional: the method.

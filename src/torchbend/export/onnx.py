@@ -34,10 +34,11 @@ def export_onnx(
 ) -> list[Path]:
     """Write bent methods to ONNX files, one file for each.
 
-    A file's inputs are the tensors of the method, then ``state.<buffer>`` for each buffer that it writes (zeros
-    at the start of a stream), then one scalar for each control (float32, int64 or bool). Its outputs are those of
-    the method, then ``next.<buffer>`` for each state. Lengths that the live model takes are free. What else a host
-    needs (ranges of controls, shapes, sample rate, delay) is JSON in the file's metadata, under ``torchbend``.
+    A file's inputs are the tensors of the method, then ``state.<buffer>`` for each buffer that it writes
+    (zeros at the start of a stream), then one scalar for each control (float32, int64 or bool). Its outputs
+    are those of the method, then ``next.<buffer>`` for each state. Lengths that the live model takes are
+    free. What else a host needs (ranges of controls, shapes, sample rate, delay) is JSON in the file's
+    metadata, under ``torchbend``.
 
     Weights that a control bends are computed from its input in each run: that reads and writes such a weight
     once more per block. Branches on flags of the model are taken as they are now.
@@ -46,10 +47,11 @@ def export_onnx(
 
     Args:
         engine: of the bent model.
-        path: of the file. Where there are several methods, ``model.onnx`` becomes ``model.encode.onnx`` and so on.
+        path: of the file. Where there are several methods, ``model.onnx`` becomes ``model.encode.onnx`` and
+            so on.
         methods: names of the methods; all that were traced by default.
-        inputs: example inputs by method, as a tensor, a tuple of arguments or a dict of them. By default noise
-            like the inputs that each method was traced with.
+        inputs: example inputs by method, as a tensor, a tuple of arguments or a dict of them. By default
+            noise like the inputs that each method was traced with.
         opset: version of ONNX's operators, at least 18.
 
     Returns:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ def simplified(model: Any) -> Any:
     Args:
         model: an ``onnx_ir.Model``; it is changed.
     """
-    import onnx_ir.passes.common as passes
+    passes: Any = importlib.import_module("onnx_ir.passes.common")
     from onnxscript.optimizer import fold_constants
 
     passes.InlinePass()(model)
@@ -44,7 +45,7 @@ def for_blocks(model: Any) -> set[str]:
     Returns:
         Names of the states that are rows now.
     """
-    import onnx_ir.passes.common as passes
+    passes: Any = importlib.import_module("onnx_ir.passes.common")
 
     from torchbend.export.onnx_rows import to_rows
 

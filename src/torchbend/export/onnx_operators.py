@@ -22,7 +22,7 @@ def translations() -> dict[Any, Callable[..., Any]]:
 def _slice_scatter(
     self: FLOAT, src: FLOAT, dim: int = 0, start: Any = None, end: Any = None, step: int = 1
 ) -> FLOAT:
-    """A tensor with a part exchanged: three parts put together, instead of a scatter between two transpositions.
+    """A tensor with a part exchanged: parts put together, instead of a scatter between transpositions.
 
     Steps other than 1 do not come up: torch writes them as something else.
     """
@@ -39,4 +39,5 @@ def _slice_scatter(
 def _vector(number: Any) -> Any:
     if isinstance(number, int):
         return op.Constant(value_ints=[number])
-    return op.Reshape(number, op.Constant(value_ints=[1]))
+    one: Any = op.Constant(value_ints=[1])
+    return op.Reshape(number, one)

@@ -1,9 +1,10 @@
 """Time before channels: convolutions of an ONNX graph as products of matrices.
 
-onnxruntime's convolution is slow on the few frames of a block: it reads a kernel twice as often as it has to. Its
-product of matrices packs the weights when a file is opened and reads them once. So signals ``[B, C, T]`` become
-rows ``[B, T, C]``, taps become rows side by side, and a block of a stream costs little more than reading the
-weights. States are kept as rows too. What has no counterpart here stays as it is, behind a transposition.
+onnxruntime's convolution is slow on the few frames of a block: it reads a kernel twice as often as it has
+to. Its product of matrices packs the weights when a file is opened and reads them once. So signals ``[B, C,
+T]`` become rows ``[B, T, C]``, taps become rows side by side, and a block of a stream costs little more than
+reading the weights. States are kept as rows too. What has no counterpart here stays as it is, behind a
+transposition.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ import onnx_ir as ir
 __all__ = ["to_rows"]
 
 _UNARY = {
-    "LeakyRelu", "Tanh", "Sigmoid", "Relu", "Elu", "Sin", "Cos", "Exp", "Neg", "Abs", "Sqrt", "Softplus", "Erf",
-    "Reciprocal", "Identity", "Log", "Cast", "Sign", "Gelu",
+    "LeakyRelu", "Tanh", "Sigmoid", "Relu", "Elu", "Sin", "Cos", "Exp", "Neg", "Abs", "Sqrt", "Softplus",
+    "Erf", "Reciprocal", "Identity", "Log", "Cast", "Sign", "Gelu",
 }  # fmt: skip
 _BINARY = {"Add", "Sub", "Mul", "Div", "Pow", "Max", "Min"}
 _FEWEST_CHANNELS = 8
@@ -53,7 +54,7 @@ class _Rewrite:
         }
         self.handlers: dict[str, Callable[[ir.Node], ir.Value | None]] = {
             "Conv": self._conv, "ConvTranspose": self._conv_transpose, "Concat": self._concat,
-            "Slice": self._slice, "Reshape": self._stacked,
+            "Slice": self._slice, "BatchNormalization": self._affine, "Reshape": self._stacked,
             **dict.fromkeys(_UNARY, self._unary), **dict.fromkeys(_BINARY, self._binary),
         }  # fmt: skip
 
@@ -74,7 +75,7 @@ class _Rewrite:
                         node.replace_input_with(k, self._channels(value))
         self.at = None
         found = set()
-        for name, state in self.states.items():
+        for name in self.states:
             after = self.graph.outputs[outputs[f"next.{name.removeprefix('state.')}"]]
             if after in self.rows:
                 found.add(name.removeprefix("state."))
@@ -202,6 +203,16 @@ class _Rewrite:
         early = self._op("Pad", [early, self._whole(0, 0, 0, 0, 1, 0)])
         late = self._op("Pad", [late, self._whole(0, 1, 0, 0, 0, 0)])
         return self._op("Reshape", [self._op("Add", [early, late]), self._whole(0, -1, outputs)])
+
+    def _affine(self, node: ir.Node) -> ir.Value | None:
+        """A normalisation by numbers that stand still: a factor and an offset for each channel."""
+        x, given = node.inputs[0], [_array(v) for v in node.inputs[1:]]
+        if x is None or x not in self.rows or x in self.taps or any(a is None for a in given):
+            return None
+        scale, bias, mean, var = given
+        factor = scale / np.sqrt(var + _attribute(node, "epsilon", 1e-5))
+        made = self._op("Mul", [self.rows[x], self._constant(factor.astype(scale.dtype))])
+        return self._op("Add", [made, self._constant((bias - mean * factor).astype(scale.dtype))])
 
     def _concat(self, node: ir.Node) -> ir.Value | None:
         values = [v for v in node.inputs if v is not None]

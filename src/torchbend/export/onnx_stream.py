@@ -1,4 +1,4 @@
-"""Play an ONNX file that `export_onnx` wrote: block after block, with its states kept and its controls at hand."""
+"""Play an ONNX file that `export_onnx` wrote: block after block, its states kept, its controls at hand."""
 
 from __future__ import annotations
 
@@ -151,7 +151,11 @@ class OnnxStream:
 
 
 class _Method:
-    """One file: its session, its states and its controls."""
+    """One file: its session, its states and its controls.
+
+    States lie in two sets of memory that runs read and write in turn, so that nothing is copied between
+    blocks.
+    """
 
     def __init__(self, path: Path, threads: int) -> None:
         self.session = open_session(path, threads)
@@ -165,33 +169,47 @@ class _Method:
             )
         self.info: dict[str, Any] = json.loads(held)
         self.name: str = self.info["method"]
-        inputs = {i.name for i in self.session.get_inputs()}
-        self._states = [s for s in self.info["states"] if s["name"] in inputs]
-        self._outputs = [o["name"] for o in self.info["outputs"]] + [s["output"] for s in self._states]
-        self._feed: dict[str, Array] = {}
-        self._known = inputs
+        self._outputs = [o["name"] for o in self.info["outputs"]]
+        self._known = {i.name for i in self.session.get_inputs()}
+        self._bind()
         for control in self.info["controls"]:
             self.set(control["name"], np.asarray(control["value"], dtype=_KINDS[control["type"]]))
         self.reset()
 
+    def _bind(self) -> None:
+        from onnxruntime import OrtValue
+
+        states = self.info["states"]
+        shapes = [(s["shape"], np.dtype(s["dtype"])) for s in states]
+        self._memory = [[OrtValue.ortvalue_from_numpy(np.zeros(*s)) for s in shapes] for _ in range(2)]
+        self._bindings = [self.session.io_binding() for _ in range(2)]
+        for k, binding in enumerate(self._bindings):
+            for name in self._outputs:  # first, so that they are the first ones got
+                binding.bind_output(name)
+            for state, now, after in zip(states, self._memory[k], self._memory[1 - k], strict=True):
+                if state["name"] in self._known:
+                    binding.bind_ortvalue_input(state["name"], now)
+                binding.bind_ortvalue_output(state["output"], after)
+        self._turn = 0
+
     def reset(self) -> None:
         """The first states."""
-        for state in self._states:
+        for state, memory in zip(self.info["states"], self._memory[self._turn], strict=True):
             kind = np.dtype(state["dtype"])
+            first = np.zeros(state["shape"], dtype=kind)
             if "initial" in state:
-                raw = np.frombuffer(base64.b64decode(state["initial"]), dtype=kind)
-                self._feed[state["name"]] = raw.reshape(state["shape"]).copy()
-            else:
-                self._feed[state["name"]] = np.zeros(state["shape"], dtype=kind)
+                first = np.frombuffer(base64.b64decode(state["initial"]), dtype=kind)
+            memory.update_inplace(np.ascontiguousarray(first.reshape(state["shape"])))
 
     def set(self, name: str, tensor: Array) -> None:
         """Set a control, where the file has it."""
         if name in self._known:
-            self._feed[name] = tensor
+            for binding in self._bindings:
+                binding.bind_cpu_input(name, tensor)
 
     def run(self, blocks: Sequence[Any]) -> Any:
         """One block; the new states take the place of the old ones."""
-        feed, wanted = self._feed, self.info["inputs"]
+        wanted, binding = self.info["inputs"], self._bindings[self._turn]
         if len(blocks) != len(wanted):
             raise ShapeError(
                 f"{self.name}() takes other inputs",
@@ -202,12 +220,15 @@ class _Method:
         for entry, block in zip(wanted, blocks, strict=True):
             array = np.ascontiguousarray(block, dtype=np.dtype(entry["dtype"]))
             _check(self.name, entry, array)
-            feed[entry["name"]] = array
-        found = self.session.run(self._outputs, feed)
-        count = len(self.info["outputs"])
-        for state, tensor in zip(self._states, found[count:], strict=True):
-            feed[state["name"]] = tensor
-        return found[0] if count == 1 else tuple(found[:count])
+            if entry["name"] in self._known:
+                binding.bind_cpu_input(entry["name"], array)
+        for name in self._outputs:
+            binding.bind_output(name)
+        self.session.run_with_iobinding(binding)
+        self._turn = 1 - self._turn
+        found = binding.get_outputs()
+        results = [value.numpy() for value in found[: len(self._outputs)]]
+        return results[0] if len(results) == 1 else tuple(results)
 
 
 def _check(method: str, entry: Mapping[str, Any], array: Array) -> None:

@@ -1,4 +1,4 @@
-"""The functional form of a bent method as a ``torch.export`` program for inputs of any size that the model takes."""
+"""The functional form of a bent method as a ``torch.export`` program, for inputs of any size."""
 
 from __future__ import annotations
 
@@ -119,6 +119,10 @@ def resized(tensor: Tensor, dim: int, size: int) -> Tensor:
     return torch.cat([tensor] * times, dim).narrow(dim, 0, size)
 
 
+_UNFIT = (RuntimeError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError, AssertionError)
+"""What torch.export raises where sizes cannot be as free as they were asked to be."""
+
+
 def exported_program(functional: Functional) -> tuple[ExportedProgram, Sizes]:
     """The program, and the sizes that are free in it.
 
@@ -128,15 +132,17 @@ def exported_program(functional: Functional) -> tuple[ExportedProgram, Sizes]:
     free = free_sizes(functional)
     without_batch = {n: {d: m for d, m in dims.items() if d} for n, dims in free.items()}
     attempts = [free] if free == without_batch else [free, without_batch]
-    failed: Exception | None = None
-    for sizes in attempts:
+    for sizes in attempts[:-1]:
         try:
             return _exported(functional, sizes), sizes
         except TorchbendError as error:
             raise _refusal(functional, error) from error
-        except Exception as error:  # noqa: BLE001 - torch.export raises whatever it meets
-            failed = error
-    raise _refusal(functional, failed or RuntimeError()) from failed
+        except _UNFIT:
+            continue  # the batch may have to stay as it is
+    try:
+        return _exported(functional, attempts[-1]), attempts[-1]
+    except Exception as error:  # torch.export raises whatever it meets
+        raise _refusal(functional, error) from error
 
 
 def _exported(functional: Functional, sizes: Sizes) -> ExportedProgram:
@@ -161,7 +167,7 @@ def _exported(functional: Functional, sizes: Sizes) -> ExportedProgram:
 
 
 def any_size() -> Any:
-    """Within it, torch assumes nothing of a size that is free, so that a block of one frame is as good as any."""
+    """Within it, torch assumes nothing of a free size: a block of one frame is as good as any."""
     options: Any = importlib.import_module("torch.fx.experimental._config")
     return options.patch(backed_size_oblivious=True)
 

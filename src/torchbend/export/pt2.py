@@ -29,14 +29,16 @@ def export_pt2(
 ) -> list[Path]:
     """Write bent methods to ``.pt2`` packages, one for each.
 
-    ``torch.export.load(path).module(check_guards=False)`` gives a module that is called with three dicts by name:
-    ``module(inputs={"x": x}, states=states, controls={"gain": torch.tensor(2.0)})``. It returns the list of the
-    result's tensors, and the new states. The extra file ``torchbend`` of the package is a description in JSON
-    (see `describe`); states begin with zeros unless it says otherwise. Lengths that the live model takes are free.
+    ``torch.export.load(path).module(check_guards=False)`` gives a module that is called with three dicts by
+    name: ``module(inputs={"x": x}, states=states, controls={"gain": torch.tensor(2.0)})``. It returns the
+    list of the result's tensors, and the new states. The extra file ``torchbend`` of the package is a
+    description in JSON (see `describe`); states begin with zeros unless it says otherwise. Lengths that the
+    live model takes are free.
 
     Args:
         engine: of the bent model.
-        path: of the package. Where there are several methods, ``model.pt2`` becomes ``model.encode.pt2`` and so on.
+        path: of the package. Where there are several methods, ``model.pt2`` becomes ``model.encode.pt2`` and
+            so on.
         methods: names of the methods; all that were traced by default.
         inputs: example inputs by method; by default noise like the inputs that each method was traced with.
 
