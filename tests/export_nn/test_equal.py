@@ -104,7 +104,7 @@ def test_a_stream_is_the_offline_output_late_by_what_the_json_file_tells(export:
         wanted = calls[method](x)
     got = played(export.load(), method, x, unit, (3, 1, 5))
     late = export.facts["delays"][method] / export.facts["methods"][method][3]
-    assert late == int(late) and late > 0
+    assert late == int(late)
     whole, start = wanted.shape[-1], wanted.shape[-1] // 2
     after = got[..., start + int(late) :]
     assert after.shape[-1] > whole // 8

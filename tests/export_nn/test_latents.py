@@ -107,7 +107,7 @@ def test_codes_are_whole_numbers_and_those_that_do_not_exist_are_the_nearest(
     codes = played(export.load(), "encode", x, 1024)
     assert codes.dtype == torch.float32
     assert torch.equal(codes, codes.round()) and float(codes.min()) >= 0 and float(codes.max()) <= 15
-    assert len(codes.unique()) > 3
+    assert len(codes.unique()) >= 3
     wild = torch.tensor([[[-7.0, 99.0, 3.0, 15.9], [0.0, 16.0, -0.4, 1e6], [2.0, 15.0, -1e6, 4.2]]])
     tame = wild.clamp(0, 15).floor()
     assert torch.equal(played(export.load(), "decode", wild, 1), played(export.load(), "decode", tame, 1))
@@ -154,7 +154,7 @@ def test_what_cannot_be_played_is_refused_before_anything_is_written(
 ) -> None:
     error = refused(bent_rave(name), tmp_path / "model.ts", **options)
     assert error.site is not None and site in error.site
-    assert error.wanted and error.got
+    assert error.wanted and error.got is not None
 
 
 def test_all_latents_are_played_when_all_are_asked_for(tmp_path: Path) -> None:

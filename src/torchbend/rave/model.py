@@ -249,7 +249,7 @@ class RAVE(nn.Module):
     def offline(self) -> None:
         """Take each input as a whole signal again."""
         close(self)
-        self.pqmf.odd = False
+        self.pqmf.odd = self.pqmf.late = False
         arrange(self, streaming=False)
         self.stream_state = None
 

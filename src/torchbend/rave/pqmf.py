@@ -38,7 +38,7 @@ class PQMF(nn.Module):
     def __init__(self, config: PQMFConfig, channels: int = 1, mode: PaddingMode = "centered") -> None:
         super().__init__()
         self.bands, self.channels = config.bands, channels
-        self.odd = False
+        self.odd = self.late = False
         if config.bands == 1:
             return
         with torch.device("cpu"):
@@ -77,7 +77,7 @@ class PQMF(nn.Module):
             return x
         if self.channels > 1:
             x = x.reshape(-1, 1, x.shape[-1])
-        y = self._flip(self.forward_conv(x), self.even_signs)
+        y = self._flip(self.forward_conv(x), self.odd_signs if self.late else self.even_signs)
         return y.reshape(-1, self.channels * self.bands, y.shape[-1]) if self.channels > 1 else y
 
     def inverse(self, y: Tensor) -> Tensor:
@@ -119,8 +119,13 @@ class PQMF(nn.Module):
     # -- delays ----------------------------------------------------------------------------------------------
 
     def follow_analysis(self, delay: Delay, walk: Walk) -> Delay:
-        """Take ``walk`` from audio to bands."""
-        return delay if self.bands == 1 else walk.leaf(self.forward_conv, delay)
+        """Take ``walk`` from audio to bands; frames that are late by an odd number have other signs."""
+        if self.bands == 1:
+            return delay
+        after = walk.leaf(self.forward_conv, delay, self.channels)
+        if walk.opens:
+            self.late = not walk.as_original and after.frames % 2 == Fraction(1)
+        return after
 
     def follow_synthesis(self, delay: Delay, walk: Walk) -> Delay:
         """Take ``walk`` from bands to audio.
@@ -131,4 +136,4 @@ class PQMF(nn.Module):
             return delay
         if walk.opens:
             self.odd = not walk.as_original and delay.frames % 2 == Fraction(1)
-        return walk.leaf(self.inverse_conv, delay).faster(self.bands)
+        return walk.leaf(self.inverse_conv, delay, self.channels).faster(self.bands)

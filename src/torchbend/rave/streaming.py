@@ -119,8 +119,14 @@ class Walk(Protocol):
     def opens(self) -> bool:
         """Whether layers are prepared for a stream, and not only measured."""
 
-    def leaf(self, layer: Leaf, delay: Delay) -> Delay:
-        """At a layer with a past; gives the delay after it."""
+    def leaf(self, layer: Leaf, delay: Delay, copies: int = 1) -> Delay:
+        """At a layer with a past; gives the delay after it.
+
+        Args:
+            layer: the layer.
+            delay: of its input.
+            copies: signals that the layer gets for each row of the batch.
+        """
 
     def line(self, line: DelayLine, delay: Delay, frames: int) -> Delay:
         """At a delay line that has to add ``frames``."""
@@ -153,7 +159,7 @@ class Measure:
     as_original: bool = False
     opens: ClassVar[bool] = False
 
-    def leaf(self, layer: Leaf, delay: Delay) -> Delay:
+    def leaf(self, layer: Leaf, delay: Delay, copies: int = 1) -> Delay:
         """The delay after the layer."""
         return layer.after(delay)
 
@@ -176,10 +182,10 @@ class Opening:
     as_original: bool = False
     opens: ClassVar[bool] = True
 
-    def leaf(self, layer: Leaf, delay: Delay) -> Delay:
+    def leaf(self, layer: Leaf, delay: Delay, copies: int = 1) -> Delay:
         """Open the layer."""
         shape = layer.past(delay)
-        layer.cache = None if shape is None else self.like.new_zeros((self.batch, *shape))
+        layer.cache = None if shape is None else self.like.new_zeros((self.batch * copies, *shape))
         return layer.after(delay)
 
     def line(self, line: DelayLine, delay: Delay, frames: int) -> Delay:
