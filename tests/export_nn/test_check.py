@@ -15,8 +15,13 @@ from .models import PRESETS, bent_additive, bent_vocoder
 
 SIZES = (8192,)
 
+QUICK = ("v2", "discrete", "two_channels")
+"""Those that are checked each time; the others take some seconds each, and are slow together."""
 
-@pytest.mark.parametrize("name", PRESETS)
+
+@pytest.mark.parametrize(
+    "name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in PRESETS]
+)
 def test_a_bent_configuration_passes_the_check(exported: Callable[..., Export], name: str) -> None:
     export = exported(name)
     report = check(export.path, blocks=SIZES)

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from torchbend.errors import RAVEConfigError
 from torchbend.rave.convolution import Conv1d
-from torchbend.rave.pqmf_design import low_pass
+from torchbend.rave.pqmf_design import kaiser_beta
 from torchbend.rave.streaming import Delay, Opening
 
 __all__ = ["Resampling"]
 
-ATTENUATION = 140.0
+ATTENUATION = 130.0
 """Of what lies beyond the lower rate's Nyquist frequency, in dB."""
+
+PASSED = 0.8
+"""The share of what lies below it that passes unchanged."""
 
 
 class Resampling(nn.Module):
@@ -42,10 +47,10 @@ class Resampling(nn.Module):
                 got=ratio,
             )
         self.ratio, self.channels = ratio, channels
-        taps = torch.from_numpy(low_pass(math.pi / ratio, ATTENUATION))
-        taps = taps / taps.sum()
+        taps = torch.from_numpy(_low_pass(ratio))
         half = (len(taps) - 1) // 2
-        self.lower = Conv1d(1, 1, len(taps), stride=ratio, pad=(half, half))
+        with torch.random.fork_rng(devices=[]):  # the weights that it draws are not used
+            self.lower = Conv1d(1, 1, len(taps), stride=ratio, pad=(half, half))
         self.lower.weight.data = taps[None, None].float()
         before, after = half // ratio, (half + ratio - 1) // ratio
         phases = torch.zeros(ratio, 1, before + after + 1)
@@ -54,7 +59,8 @@ class Resampling(nn.Module):
                 tap = (before - place) * ratio + phase + half
                 if 0 <= tap < len(taps):
                     phases[phase, 0, place] = ratio * taps[tap]
-        self.higher = Conv1d(1, ratio, before + after + 1, pad=(before, after))
+        with torch.random.fork_rng(devices=[]):
+            self.higher = Conv1d(1, ratio, before + after + 1, pad=(before, after))
         self.higher.weight.data = phases
         self.requires_grad_(False)
 
@@ -80,3 +86,13 @@ class Resampling(nn.Module):
         y: Tensor = self.higher(x.reshape(-1, 1, x.shape[-1]))
         y = y.transpose(1, 2).reshape(y.shape[0], 1, -1)
         return y.reshape(-1, self.channels, y.shape[-1])
+
+
+def _low_pass(ratio: int) -> NDArray[np.float64]:
+    """Linear phase, by a Kaiser window; half of it lasts whole samples of the lower rate. Its sum is 1."""
+    width = (1 - PASSED) * math.pi / ratio
+    half = ratio * math.ceil((ATTENUATION - 7.95) / (2 * 2.285 * width * ratio))
+    cutoff = (1 + PASSED) / (2 * ratio)
+    taps = np.sinc(cutoff * np.arange(-half, half + 1)) * np.kaiser(2 * half + 1, kaiser_beta(ATTENUATION))
+    normal: NDArray[np.float64] = taps / taps.sum()
+    return normal
