@@ -55,9 +55,18 @@ def weights_hash(module: nn.Module) -> str:
 
 
 def write_torchscript(
-    module: torch.jit.ScriptModule, path: str | os.PathLike[str], facts: Mapping[str, Any]
+    module: torch.jit.ScriptModule,
+    path: str | os.PathLike[str],
+    facts: Mapping[str, Any],
+    extra: Mapping[str, str] | None = None,
 ) -> Path:
     """Save a module with its facts inside, and beside it as JSON.
+
+    Args:
+        module: what is saved.
+        path: of the file.
+        facts: where it comes from.
+        extra: further texts in the file, by name.
 
     Raises:
         ExportError: the ending is not ``.ts``, or the place cannot be written.
@@ -71,7 +80,7 @@ def write_torchscript(
         with replacing(target) as temporary:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DeprecationWarning)
-                torch.jit.save(module, str(temporary))
+                torch.jit.save(module, str(temporary), _extra_files=dict(extra or {}))
             write_mark(temporary, facts)
         write_sidecar(target, facts)
     except OSError as error:

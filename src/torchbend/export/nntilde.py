@@ -33,7 +33,7 @@ def nn_module(
     switches: Mapping[str, Switch] | None = None,
     beside: nn.Module | None = None,
 ) -> torch.jit.ScriptModule:
-    """The module that is saved for nn~: frozen, without gradients, its state as it is now.
+    """The module that is saved for nn~: without gradients, its state as it is now.
 
     Args:
         engine: of the bent model.

@@ -130,11 +130,12 @@ class Bench:
         with self.engine.in_force({}):
             readable = [p for p in every if p.kept or p.kind != "effective"]
             now = [(p, p.read()) for p in readable if not moved.intersection(p.names)]
+        whole = {part for p in every if p.kept and not moved.intersection(p.names) for part in p.parts}
         before = [(p, p.read()) for p in every if p.kind != "effective"]
         planted: set[str] = set()
         for place, tensor in (*now, *before):
             name = place.names[0]
-            if id(tensor) in used and name not in planted:
+            if id(tensor) in used and name not in planted and name not in whole:
                 plant(shell, f"model.{name}", tensor)
                 planted.add(name)
         if self.beside is not None:

@@ -77,6 +77,7 @@ def export_played(
     switches: Mapping[str, Switch] | None = None,
     beside: nn.Module | None = None,
     patches: bool = True,
+    extra: Mapping[str, str] | None = None,
     **facts: Any,
 ) -> Path:
     """Write methods to a file for nn~.
@@ -88,6 +89,7 @@ def export_played(
         switches: further attributes (see `nn_module`).
         beside: a module beside the model whose tensors the methods use too.
         patches: write a patch for Pure Data and one for Max beside the file.
+        extra: further texts in the file, by name.
         facts: further facts for the JSON file.
 
     Raises:
@@ -100,7 +102,7 @@ def export_played(
         "delays": {name: method.delay for name, method in methods.items() if method.delay is not None},
         **facts,
     }
-    written = write_torchscript(module, path, facts_of(engine, **told))
+    written = write_torchscript(module, path, facts_of(engine, **told), extra)
     if patches:
         rate, rows = facts.get("sample_rate"), facts.get("max_batch")
         write_patches(written, stage_of(engine, written.stem, methods, switches or (), rate, rows))

@@ -90,7 +90,7 @@ def compiled(
     beside: nn.Module | None = None,
     actions: Mapping[str, tuple[Callable[..., Tensor], tuple[Tensor, ...]]] | None = None,
 ) -> torch.jit.ScriptModule:
-    """Methods with a protocol of their own, frozen: their weights are constants, their state stays.
+    """Methods with a protocol of their own, in eval mode; weights and state keep their names in the file.
 
     Args:
         engine: of the bent model.
@@ -117,18 +117,9 @@ def compiled(
             texts = torch._C.ListType(torch._C.StringType.get())
             for name in held.keys() - tensors.keys():
                 exported._c._register_attribute(name, texts, held[name])
-            verify(bench, _frozen(exported, [*held]), told)
+            verify(bench, copy.deepcopy(exported), told)
     _take_back(shell, exported)
-    return _frozen(exported, [*held])
-
-
-def _frozen(exported: torch.jit.ScriptModule, held: list[str]) -> torch.jit.ScriptModule:
-    """A frozen copy whose methods and named attributes stay."""
-    frozen: torch.jit.ScriptModule = copy.deepcopy(exported).eval()
-    names = [name for name in frozen._c._method_names() if name != "forward"]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        return torch.jit.freeze(frozen, preserved_attrs=[*names, *held])  # type: ignore[no-any-return]
+    return exported
 
 
 def _prepared(bench: Bench) -> nn.Module:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -20,6 +21,7 @@ from torchbend.export.targets import export_played
 from torchbend.interfaces.base import Interface
 from torchbend.module.part import BendedPart
 from torchbend.rave import RAVE, StreamState, load
+from torchbend.rave.config_json import to_dict
 from torchbend.rave.losses.receptive_field import receptive_field
 from torchbend.rave.pca import dims_for_fidelity, fidelity_for_dims, project, unproject
 from torchbend.rave.resampling import Resampling
@@ -368,6 +370,7 @@ class BendedRAVE(Interface):
                 patches,
                 sample_rate=sample_rate or self.sample_rate,
                 max_batch=rows,
+                extra={"rave_config.json": json.dumps(to_dict(self.rave.config))},
                 configuration=self.rave.config.name,
             )
 
