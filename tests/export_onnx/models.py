@@ -49,8 +49,12 @@ def small_rave(*names: str, batch: int = 1) -> BendedRAVE:
 def stream_difference(
     live: Callable[[Tensor], Tensor], exported: Callable[[Tensor], Any], blocks: Sequence[Tensor]
 ) -> float:
-    """The largest difference over a stream, in standard deviations of the live output."""
+    """The difference over a stream, root mean square, in standard deviations of the live output.
+
+    Single samples may be further off: the live model itself is up to 1e-5 away from what float64 gives.
+    """
     with torch.no_grad():
         wanted = torch.cat([live(block).clone() for block in blocks], -1)
     got = torch.cat([torch.as_tensor(exported(block)) for block in blocks], -1)
-    return difference(wanted, got)
+    assert difference(wanted, got) < 1e-4
+    return float((got - wanted).square().mean().sqrt() / wanted.std())
