@@ -11,17 +11,15 @@ import torchbend as tb
 from torchbend.export.check import check, read_structure
 
 from .conftest import Export
-from .models import PRESETS, bent_additive, bent_vocoder
+from .models import bent_additive, bent_vocoder
 
 SIZES = (8192,)
 
-QUICK = ("v2", "discrete", "two_channels")
-"""Those that are checked each time; the others take some seconds each, and are slow together."""
+CHECKED = ("v2", "v3", "discrete", "two_channels")
+"""One of each kind: a check takes some ten seconds."""
 
 
-@pytest.mark.parametrize(
-    "name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in PRESETS]
-)
+@pytest.mark.parametrize("name", CHECKED)
 def test_a_bent_configuration_passes_the_check(exported: Callable[..., Export], name: str) -> None:
     export = exported(name)
     report = check(export.path, blocks=SIZES)
