@@ -25,7 +25,11 @@ def test_an_export_is_read_back(names: tuple[str, ...], tmp_path: Path) -> None:
     x = 0.3 * torch.randn(1, 1, 8 * made.ratio)
     assert torch.allclose(again.encode(x), made.encode(x), atol=1e-5)
     z = torch.randn(1, 8, 6)
-    assert torch.allclose(again.decode(z), made.decode(z), atol=1e-5)
+    decoded = []
+    for model in (again, made):
+        torch.manual_seed(1)  # the noise of v1
+        decoded.append(model.decode(z))
+    assert torch.allclose(*decoded, atol=1e-5)
     assert torch.equal(again.latent_mean, made.latent_mean)
 
 
