@@ -99,8 +99,9 @@ def test_a_package_of_torch_export_streams_too(tmp_path: Path) -> None:
 
 
 def _states(bended: object) -> dict[str, Tensor]:
-    from torchbend.export.functional import Functional, restored
+    from torchbend.export.functional import Functional
     from torchbend.export.program import chosen_methods
+    from torchbend.export.restoring import restored
 
     engine = bended._engine  # type: ignore[attr-defined]
     with restored(engine):

@@ -8,8 +8,7 @@ ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -21,12 +20,12 @@ from torchbend.bending.bends import AppliedBend
 from torchbend.bending.engine import Engine
 from torchbend.bending.parameter import BendingParameter, State, frozen
 from torchbend.bending.places import Place, Places, Slot
-from torchbend.capture.preserve import Preserved, random_state_kept
+from torchbend.capture.preserve import Preserved
 from torchbend.capture.structure import walk
 from torchbend.export.accessors import control_tensor
 from torchbend.export.inputs import ExampleInputs
 
-__all__ = ["Functional", "restored"]
+__all__ = ["Functional"]
 
 _FROZEN = -3
 """Revision of the controls in a functional call: the same in each, so that callbacks are checked once."""
@@ -264,18 +263,3 @@ class _Swapped:
     def __exit__(self, *error: object) -> None:
         for slot, value in reversed(self._before):
             slot.set(value)
-
-
-@contextmanager
-def restored(engine: Engine) -> Iterator[None]:
-    """Within it nobody else calls the model; afterwards module and random state are as before."""
-    with engine.lock:
-        preserved = Preserved(list(engine.module.modules()))
-        for place in Places(engine.module).buffers.values():
-            preserved.before_write(place.read())
-        try:
-            with random_state_kept(), torch.no_grad():
-                yield
-        finally:
-            preserved.restore()
-            engine.changed()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ from torchbend.bending.engine import Engine
 from torchbend.capture.structure import walk
 from torchbend.errors import ExportError, MissingExtraError
 from torchbend.export.agreement import agree
-from torchbend.export.functional import Functional, restored
-from torchbend.export.metadata import KEY, describe, file_for, input_name, output_names
-from torchbend.export.program import any_size, chosen_methods, exported_program, quiet, refuse_unfit
+from torchbend.export.functional import Functional
+from torchbend.export.metadata import KEY, describe, input_name, output_names
+from torchbend.export.per_method import write_each
+from torchbend.export.program import any_size, exported_program, quiet
 
 __all__ = ["OPSET", "export_onnx"]
 
@@ -63,24 +65,7 @@ def export_onnx(
         MissingExtraError: onnx, onnxscript or onnxruntime is not installed.
     """
     _need_packages()
-    target = Path(path)
-    made: list[tuple[Path, Path]] = []
-    with restored(engine):
-        chosen = chosen_methods(engine, methods, inputs)
-        refuse_unfit(engine, chosen)
-        try:
-            for method, example in chosen.items():
-                final = file_for(target, method, len(chosen), ".onnx")
-                unfinished = final.with_name(f".{final.name}.part")
-                made.append((unfinished, final))
-                _write(Functional(engine, method, example), unfinished, opset)
-                engine.changed()
-            for unfinished, final in made:
-                unfinished.replace(final)
-        finally:
-            for unfinished, _ in made:
-                unfinished.unlink(missing_ok=True)
-    return [final for _, final in made]
+    return write_each(engine, path, methods, inputs, ".onnx", partial(_write, opset=opset))
 
 
 def _need_packages() -> None:

@@ -14,9 +14,10 @@ from torchbend.bending.engine import Engine
 from torchbend.capture.structure import walk
 from torchbend.errors import ExportError
 from torchbend.export.agreement import agree
-from torchbend.export.functional import Functional, restored
-from torchbend.export.metadata import KEY, describe, file_for, input_name
-from torchbend.export.program import chosen_methods, exported_program, quiet, refuse_unfit
+from torchbend.export.functional import Functional
+from torchbend.export.metadata import KEY, describe, input_name
+from torchbend.export.per_method import write_each
+from torchbend.export.program import exported_program, quiet
 
 __all__ = ["export_pt2"]
 
@@ -49,24 +50,7 @@ def export_pt2(
         NotTracedError: a method was not traced, and no inputs are given.
         ExportError: a callback or the model cannot be exported; no file has been written then.
     """
-    target = Path(path)
-    made: list[tuple[Path, Path]] = []
-    with restored(engine):
-        chosen = chosen_methods(engine, methods, inputs)
-        refuse_unfit(engine, chosen)
-        try:
-            for method, example in chosen.items():
-                final = file_for(target, method, len(chosen), ".pt2")
-                unfinished = final.with_name(f".{final.stem}.part.pt2")
-                made.append((unfinished, final))
-                _write(Functional(engine, method, example), unfinished)
-                engine.changed()
-            for unfinished, final in made:
-                unfinished.replace(final)
-        finally:
-            for unfinished, _ in made:
-                unfinished.unlink(missing_ok=True)
-    return [final for _, final in made]
+    return write_each(engine, path, methods, inputs, ".pt2", _write)
 
 
 def _write(functional: Functional, path: Path) -> None:

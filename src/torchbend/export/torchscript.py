@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -13,12 +12,11 @@ from torch import Tensor, nn
 
 from torchbend.bending.engine import Engine
 from torchbend.bending.parameter import BendingParameter
-from torchbend.bending.places import Places
 from torchbend.bending.sites import not_traced
-from torchbend.capture.preserve import Preserved, random_state_kept
 from torchbend.errors import ExportError, TorchbendError
 from torchbend.export.accessors import accessors, check_name
 from torchbend.export.inputs import ExampleInputs
+from torchbend.export.restoring import restored
 from torchbend.export.shell import Bench
 from torchbend.export.verify import verify
 
@@ -57,7 +55,7 @@ def script(
             got="export_for_nn=True",
             next_step="script() gives plain TorchScript, with the same controls",
         )
-    with engine.lock, _restored(engine):
+    with restored(engine):
         methods = _methods(engine, inputs or {})
         _refuse(engine, methods)
         bench = Bench(engine, methods)
@@ -105,7 +103,7 @@ def compiled(
     Raises:
         ExportError: something cannot be exported, or differs from the live model.
     """
-    with engine.lock, _restored(engine, beside):
+    with restored(engine, beside):
         _refuse(engine, {**methods, **held})
         bench = Bench(engine, methods, calls, beside, actions)
         with bench.with_tensors():
@@ -204,19 +202,3 @@ def _traced(
                 next_step="export another method, or look at the error above this one",
             ) from error
     return traced, told
-
-
-@contextmanager
-def _restored(engine: Engine, beside: nn.Module | None = None) -> Iterator[None]:
-    """The module, the random state and the engine as before, whatever the methods wrote."""
-    modules = [engine.module, *([] if beside is None else [beside])]
-    preserved = Preserved([part for module in modules for part in module.modules()])
-    for module in modules:
-        for place in Places(module).buffers.values():
-            preserved.before_write(place.read())
-    try:
-        with random_state_kept(), torch.no_grad():
-            yield
-    finally:
-        preserved.restore()
-        engine.changed()
