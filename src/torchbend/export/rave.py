@@ -194,9 +194,6 @@ def _learn(flags: list[Tensor], value: Tensor) -> Tensor:
 
 
 def _forget(statistics: list[tuple[Tensor, Tensor, Tensor]], value: Tensor) -> Tensor:
-    """Where ``value`` is 1, means 0, deviations 1, counts 0."""
     for mean, deviation, count in statistics:
-        mean.mul_(1 - value)
-        deviation.add_((1 - deviation) * value)
-        count.mul_(1 - value)
+        AdaIN.forget(mean, deviation, count, value)
     return value

@@ -47,18 +47,18 @@ class AdaIN(nn.Module):
 
     def reset_x(self) -> None:
         """Forget the source."""
-        self._reset(self.mean_x, self.std_x, self.num_update_x)
+        self.forget(self.mean_x, self.std_x, self.num_update_x, torch.ones_like(self.num_update_x))
 
     def reset_y(self) -> None:
         """Forget the target."""
-        self._reset(self.mean_y, self.std_y, self.num_update_y)
+        self.forget(self.mean_y, self.std_y, self.num_update_y, torch.ones_like(self.num_update_y))
 
     @staticmethod
-    def _reset(mean: Tensor, std: Tensor, count: Tensor) -> None:
-        with torch.no_grad():
-            mean.zero_()
-            std.fill_(1.0)
-            count.zero_()
+    def forget(mean: Tensor, deviation: Tensor, count: Tensor, value: Tensor) -> None:
+        """Where ``value`` is 1, a side's statistics are those of before any sound; where 0 they stay."""
+        mean.mul_(1 - value)
+        deviation.add_((1 - deviation) * value)
+        count.mul_(1 - value)
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape ``[B, C, T]`` in and out.

@@ -46,11 +46,6 @@ class Bottleneck(nn.Module):
         if not isinstance(self, Spherical):
             self.register_buffer("warmed_up", torch.tensor(0))
 
-    def set_warmed_up(self, state: bool) -> None:
-        """Enter the second phase of training, or leave it."""
-        if "warmed_up" in self._buffers:
-            self.warmed_up.fill_(int(state))
-
     @contextmanager
     def sampling(self, on: bool) -> Iterator[None]:
         """Within it, latents are drawn from their distributions, or not."""
