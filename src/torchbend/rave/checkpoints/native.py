@@ -24,6 +24,24 @@ FORMAT = "torchbend.rave/1"
 """Name and version of the format, under ``format`` in the file's metadata."""
 
 
+def own_file(path: str | os.PathLike[str]) -> Path:
+    """Where a file of this project's own is written: ``path``, with its ending if it has none.
+
+    Raises:
+        CheckpointError: the ending is another one.
+    """
+    target = Path(path)
+    if target.suffix not in ("", ".safetensors"):
+        raise CheckpointError(
+            "models are written as safetensors",
+            site=str(target),
+            wanted=".safetensors",
+            got=target.suffix,
+            next_step=f"name it {target.name}.safetensors",
+        )
+    return target.with_suffix(".safetensors")
+
+
 def save(
     model: RAVE, path: str | os.PathLike[str], *, half: bool = False, discriminator: bool = True
 ) -> Path:
@@ -44,12 +62,7 @@ def save(
     """
     from safetensors.torch import save as as_bytes
 
-    target = Path(path)
-    target = target.with_suffix(".safetensors") if not target.suffix else target
-    if target.suffix != ".safetensors":
-        raise CheckpointError(
-            "models are written as safetensors", site=str(target), wanted=".safetensors", got=target.suffix
-        )
+    target = own_file(path)
     state = {
         name: _stored(name, value, half)
         for name, value in model.state_dict().items()

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from torchbend.errors import CheckpointError
-from torchbend.rave.checkpoints.native import write_whole
+from torchbend.rave.checkpoints.native import own_file, write_whole
 from torchbend.rave.checkpoints.state import State
 from torchbend.rave.config import RAVEConfig
 from torchbend.rave.config_json import from_dict, to_dict
@@ -38,12 +38,7 @@ def save_prior(prior: Prior, path: str | os.PathLike[str], *, discriminator: boo
     """
     from safetensors.torch import save as as_bytes
 
-    target = Path(path)
-    target = target.with_suffix(".safetensors") if not target.suffix else target
-    if target.suffix != ".safetensors":
-        raise CheckpointError(
-            "priors are written as safetensors", site=str(target), wanted=".safetensors", got=target.suffix
-        )
+    target = own_file(path)
     state = {
         name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
         for name, value in prior.state_dict().items()
