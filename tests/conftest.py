@@ -11,6 +11,8 @@ import pytest
 import torch
 from hypothesis import settings
 
+from torchbend.display.output import get_output, set_output
+
 ROOT = Path(__file__).resolve().parents[1]
 
 torch.set_num_threads(1)
@@ -18,6 +20,14 @@ torch.set_num_threads(1)
 # No deadline: a busy machine is no failure. On the continuous integration each run draws the same examples.
 settings.register_profile("torchbend", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("torchbend")
+
+
+@pytest.fixture(autouse=True)
+def _output_mode() -> Iterator[None]:
+    """Puts back how tables are shown, which documents set for a whole notebook."""
+    mode = get_output()
+    yield
+    set_output(mode)
 
 
 @pytest.fixture(scope="session")

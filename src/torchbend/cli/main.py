@@ -13,6 +13,7 @@ from torchbend.cli.check import check
 from torchbend.cli.demo import demo
 from torchbend.cli.export import export
 from torchbend.cli.inspecting import inspect
+from torchbend.cli.rave.app import app as rave
 from torchbend.errors import TorchbendError
 
 __all__ = ["app", "main"]
@@ -82,6 +83,7 @@ def _options(
 
 for _command in (inspect, bend, activations, export, check, demo):
     app.command()(_command)
+app.add_typer(rave)
 
 
 def main() -> None:

@@ -1,0 +1,1 @@
+"""``torchbend rave``: from a folder of sound to a model on stage."""

@@ -1,0 +1,23 @@
+"""The commands of ``torchbend rave``, in the order in which they are needed."""
+
+from __future__ import annotations
+
+import typer
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="rave",
+    help="Measure, prepare and train: from a folder of sound to a RAVE model on stage.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def _options() -> None:
+    """What all commands share."""
+
+
+for _command in ():
+    app.command()(_command)

@@ -1,0 +1,1 @@
+"""How far sounds lie from one another: spectra, pitch, loudness."""

@@ -1,0 +1,1 @@
+"""The training of RAVE models: phases, schedules, checkpoints, validation."""
