@@ -25,6 +25,7 @@ __all__ = [
     "CheckpointError",
     "StreamError",
     "AudioFileError",
+    "CorpusError",
     "MissingExtraError",
 ]
 
@@ -135,6 +136,10 @@ class StreamError(TorchbendError, ValueError):
 
 class AudioFileError(TorchbendError):
     """A sound file cannot be read or written."""
+
+
+class CorpusError(TorchbendError):
+    """A collection of sounds on disk cannot be read or extended, or does not hold what is asked of it."""
 
 
 class MissingExtraError(TorchbendError, ImportError):
