@@ -12,6 +12,7 @@ import torch
 from benchmarks.activations import early_activations
 from benchmarks.capture import captures
 from benchmarks.controls import streaming
+from benchmarks.exports import exports
 from benchmarks.forward import activations, weights
 from benchmarks.harness import Section, Settings
 from benchmarks.imports import imports
@@ -34,6 +35,7 @@ SECTIONS: dict[str, Callable[[Settings], Section]] = {
     "rave_streams": streams,
     "rave_offline": offline,
     "rave_loading": loading,
+    "rave_exports": exports,
 }
 _PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 
