@@ -165,7 +165,7 @@ class CorpusWriter:
             self._index.truncate(len(whole_lines(text)))
             _to_disk(self._index)
         written = read_entries(self.path)
-        gone = lost(self.path, written, self.header.channels)
+        gone = set(lost(self.path, written, self.header.channels))
         self.ends = _ends(entry for entry in written if entry not in gone)
         self.entries = latest(written)
         # Their place will be written anew: what still names it must not count any longer.
