@@ -61,10 +61,10 @@ def test_every_frame_is_in_tune_and_the_length_is_right(
 
 @pytest.mark.parametrize("factor", [0.75, 0.93, 1.08, 1.4])
 def test_there_are_no_clicks(factor: float) -> None:
-    sound = note(196.0, seconds=3)
+    sound = faded(note(196.0, seconds=3), RATE)
     found = time_stretch(sound, factor, RATE)
     bend = np.abs(np.diff(sound[0], n=3)).max()
-    assert np.abs(np.diff(found[0, : -RATE // 50], n=3)).max() < 1.1 * bend
+    assert np.abs(np.diff(found[0], n=3)).max() < 1.1 * bend
     # Nor beats: each 20 ms are as loud as any other.
     loudness = np.sqrt(np.square(found[0, : found.shape[1] // 320 * 320]).reshape(-1, 320).mean(1))
     assert loudness[2:-3].min() > 0.85 * loudness.max()
