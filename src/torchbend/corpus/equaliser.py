@@ -18,8 +18,8 @@ Frequencies: TypeAlias = NDArray[np.float64]
 Response: TypeAlias = Callable[[Frequencies], NDArray[np.complex128]]
 """The complex gain at frequencies in radians per sample."""
 
-_TAPS = 1 << 14
-"""Length of the impulse response: a third of a second, where the slowest filter here is long silent."""
+_TAPS = 1 << 13
+"""Length of the impulse response: 85 ms at 96 kHz, where a filter of 30 Hz has lost 95 dB."""
 
 _STEP = 3 * _TAPS
 """Samples that are filtered at once."""
@@ -99,7 +99,7 @@ def through(filters: Sequence[Biquad]) -> Response:
 
 
 def filtered(samples: Block, response: Response) -> Block:
-    """Apply a causal response, as recursive filters would (but for what they ring on after 2^14 samples).
+    """Apply a causal response, as recursive filters would (but for what they ring on after 2^13 samples).
 
     The impulse response is the inverse Fourier transform of the response; the convolution is overlap-add.
 
@@ -112,10 +112,10 @@ def filtered(samples: Block, response: Response) -> Block:
     """
     impulse = np.fft.irfft(response(np.linspace(0.0, math.pi, _TAPS // 2 + 1)), _TAPS)
     points = _STEP + _TAPS
-    gain = np.fft.rfft(impulse, points)
+    gain = np.fft.rfft(impulse, points).astype(np.complex64)
     length = samples.shape[1]
-    out = np.zeros((samples.shape[0], length + points), np.float64)
+    out = np.zeros((samples.shape[0], length + points), np.float32)
     for at in range(0, length, _STEP):
-        part = np.fft.rfft(samples[:, at : at + _STEP].astype(np.float64), points)
+        part = np.fft.rfft(samples[:, at : at + _STEP], points)
         out[:, at : at + points] += np.fft.irfft(part * gain, points)
-    return out[:, :length].astype(np.float32)
+    return np.ascontiguousarray(out[:, :length])
