@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from torchbend.corpus.store import Corpus
-from torchbend.corpus.transforms import AnyTransform, Transform
+from torchbend.corpus.transform import AnyTransform, Transform
 from torchbend.errors import CorpusError
 
 __all__ = ["Excerpts"]

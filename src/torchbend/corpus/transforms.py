@@ -10,49 +10,34 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from torchbend.corpus.compand import RandomCompress
+from torchbend.corpus.effects import FrequencyMasking, RandomGain, RandomMute
 from torchbend.corpus.filtering import allpass_response, convolve, resampled
+from torchbend.corpus.transform import AnyTransform, Samples, Transform
 from torchbend.errors import CorpusError
 
 __all__ = [
-    "AnyTransform",
+    "AUGMENTATIONS",
     "Crop",
     "Dequantise",
     "Derivative",
-    "Normalize",
+    "Normalise",
     "PhaseMangle",
     "RandomPitch",
     "Resample",
-    "Transform",
     "standard",
 ]
 
-Samples: TypeAlias = NDArray[np.float32]
-AnyTransform: TypeAlias = Callable[[Samples, np.random.Generator, int], Samples]
-
-
-class Transform:
-    """A transform that may change length or sample rate; this one changes nothing."""
-
-    def __call__(self, x: Samples, rng: np.random.Generator, sample_rate: int) -> Samples:
-        """The changed samples ``[channels, *]``."""
-        return x
-
-    def frames_needed(self, frames: int, sample_rate: int) -> int:
-        """How many frames it wants, so that ``frames`` come out whatever it draws."""
-        return frames
-
-    def least_frames(self, frames: int, sample_rate: int) -> int:
-        """How many frames it can do with, so that ``frames`` come out."""
-        return self.frames_needed(frames, sample_rate)
-
-    def rate_after(self, sample_rate: int) -> int:
-        """The sample rate of what comes out, in Hz."""
-        return sample_rate
+AUGMENTATIONS: dict[str, Callable[[], AnyTransform]] = {
+    "mute": RandomMute,
+    "gain": RandomGain,
+    "compress": RandomCompress,
+    "masking": FrequencyMasking,
+}
+"""The augmentations by the names that a command line gives them."""
 
 
 @dataclass(frozen=True)
@@ -199,7 +184,7 @@ class Resample(Transform):
 
 
 @dataclass(frozen=True)
-class Normalize(Transform):
+class Normalise(Transform):
     """Brings the peak of all channels to full scale; silence stays silent.
 
     Args:
@@ -229,9 +214,9 @@ def standard(
     sample_rate: int,
     model_rate: int | None = None,
     rand_pitch: tuple[float, float] | None = None,
-    normalize: bool = False,
+    normalise: bool = False,
     derivative: bool = False,
-    augmentations: Sequence[AnyTransform] = (),
+    augment: Sequence[str | AnyTransform] = (),
 ) -> tuple[AnyTransform, ...]:
     """The transforms of a training in their order: pitch, crop, phase, noise below the last bit, rate, level,
     derivative, augmentations.
@@ -241,16 +226,25 @@ def standard(
         sample_rate: of the corpus in Hz.
         model_rate: of the model; the corpus' by default.
         rand_pitch: the range of :class:`RandomPitch`.
-        normalize: :class:`Normalize`.
+        normalise: :class:`Normalise`.
         derivative: :class:`Derivative`.
-        augmentations: what comes last.
+        augment: what comes last: transforms, or names out of ``AUGMENTATIONS``.
 
     Raises:
-        CorpusError: the range of the pitch holds no ratio.
+        CorpusError: the range of the pitch holds no ratio, or an augmentation is unknown.
     """
     resample = Resample(model_rate or sample_rate)
     read = resample.frames_needed(frames, sample_rate)
     pitch = [] if rand_pitch is None else [RandomPitch(*rand_pitch, frames=read)]
     rate = [] if resample.to_rate == sample_rate else [resample, Crop(frames)]
-    level = [Normalize()] * normalize + [Derivative()] * derivative
-    return (*pitch, Crop(read), PhaseMangle(), Dequantise(), *rate, *level, *augmentations)
+    level = [Normalise()] * normalise + [Derivative()] * derivative
+    last = [_augmentation(given) if isinstance(given, str) else given for given in augment]
+    return (*pitch, Crop(read), PhaseMangle(), Dequantise(), *rate, *level, *last)
+
+
+def _augmentation(name: str) -> AnyTransform:
+    if name not in AUGMENTATIONS:
+        raise CorpusError(
+            "there is no such augmentation", site="augment", wanted=", ".join(AUGMENTATIONS), got=name
+        )
+    return AUGMENTATIONS[name]()
