@@ -70,6 +70,12 @@ def export(
     batch: Annotated[
         int | None, typer.Option("--batch", min=1, help="RAVE: signals that mc.nn~ may play at once; 4.")
     ] = None,
+    prior: Annotated[
+        Path | None,
+        typer.Option(
+            "--prior", metavar="FILE", help="RAVE: a prior, to be played as a method beside the others."
+        ),
+    ] = None,
     method: Annotated[
         list[str] | None,
         typer.Option(
@@ -105,6 +111,7 @@ def export(
         "fill": fill,
         "channels": channels,
         "batch": batch,
+        "prior": prior,
     }
     of_rave = {name: value for name, value in of_rave.items() if value is not None}
     of_others = {"--method": method, "--input": inputs, "--weights": weights, "--arg": arg}

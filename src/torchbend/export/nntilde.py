@@ -55,21 +55,43 @@ def nn_module(
     switches = dict(switches or {})
     like = next((t for t in (*engine.module.parameters(), *engine.module.buffers())), torch.zeros(()))
     longest = max(max(m.about.in_ratio, m.about.out_ratio) for m in methods.values())
+    blocks = {name: method.about.example(longest, like) for name, method in methods.items()}
     examples = {
-        name: ExampleInputs((method.about.example(longest, like),), {}, ("x",))
-        for name, method in methods.items()
+        _traced(name, method): ExampleInputs((x[..., :1] if method.by_frame else x,), {}, ("x",))
+        for (name, method), x in zip(methods.items(), blocks.values(), strict=True)
     }
     attributes = [control.name for control in engine.controls] + list(switches)
     return compiled(
         engine,
         examples,
-        calls={name: method.call for name, method in methods.items()},
+        calls={_traced(name, method): method.call for name, method in methods.items()},
         held=_held(engine, methods, switches),
         write=_accessors,
-        source=_protocol(list(methods), attributes, list(switches)),
+        source=_protocol(list(methods), attributes, list(switches)) + _loops(methods),
         beside=beside,
         actions={f"_{name}": (switch, (torch.zeros(1).to(like),)) for name, switch in switches.items()},
     )
+
+
+def _traced(name: str, method: Played) -> str:
+    """Under which name a method's call is in the file."""
+    return f"_{name}_frame" if method.by_frame else name
+
+
+def _loops(methods: Mapping[str, Played]) -> str:
+    """The source of the methods that make one value after the other."""
+    lines = []
+    for name, method in methods.items():
+        if method.by_frame:
+            lines += [
+                f"def {name}(self, x: Tensor) -> Tensor:",
+                "    steady = torch.mean(x, -1, True)",
+                "    values: List[Tensor] = []",
+                "    for _ in range(x.size(-1)):",
+                f"        values.append(self.{_traced(name, method)}(steady))",
+                "    return torch.cat(values, -1)",
+            ]
+    return "\n".join([*lines, ""])
 
 
 def _held(

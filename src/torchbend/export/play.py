@@ -93,11 +93,14 @@ class Played:
         about: its inlets and outlets.
         call: from ``[B, in_channels, T]`` to ``[B, out_channels, T']``, through the engine.
         delay: how late its output is, in samples; None where it is not known.
+        by_frame: ``call`` gives one value at a time, for the mean of a block's input; the file calls it as
+            often as there are values in a block.
     """
 
     about: PlayMethod
     call: Callable[[Tensor], Tensor]
     delay: float | None = field(default=None)
+    by_frame: bool = False
 
 
 def played_methods(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Literal, cast
 
 from torch import Tensor
 
@@ -12,7 +12,7 @@ from torchbend.bending.engine import Engine
 from torchbend.errors import ExportError
 from torchbend.export.nntilde import Switch
 from torchbend.export.play import Played, PlayMethod
-from torchbend.rave import RAVE
+from torchbend.rave import RAVE, Prior
 from torchbend.rave.adain import AdaIN
 from torchbend.rave.bottlenecks import Discrete, Spherical, Variational
 from torchbend.rave.pca import dims_for_fidelity, project, unproject
@@ -20,6 +20,8 @@ from torchbend.rave.resampling import Resampling
 from torchbend.rave.sphere import from_angles, to_angles
 
 __all__ = ["RavePlan"]
+
+_HEAT = ("(signal) Temperature",)
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class RavePlan:
         fill: what stands for the components that are not played.
         channels: of audio; those beyond the model's are further signals side by side.
         resampling: between the host's sample rate and the model's.
+        prior: makes latents up.
     """
 
     engine: Engine
@@ -43,6 +46,7 @@ class RavePlan:
     fill: Literal["noise", "zeros"] = "noise"
     channels: int | None = None
     resampling: Resampling | None = None
+    prior: Prior | None = None
 
     def __post_init__(self) -> None:
         own, wanted = self.model.channels, self.channels
@@ -69,6 +73,13 @@ class RavePlan:
                     wanted=f"1 to {most}",
                     got=self.latents,
                 )
+            if self.prior is not None and self.latents != self.prior.config.latents:
+                raise ExportError(
+                    "as many latents are played as the prior makes",
+                    site="latents",
+                    wanted=self.prior.config.latents,
+                    got=self.latents,
+                )
 
     @property
     def _most(self) -> int:
@@ -82,6 +93,8 @@ class RavePlan:
         """Channels of ``encode``'s output for each signal."""
         if self.latents is not None:
             return self.latents
+        if self.prior is not None:
+            return self.prior.config.latents
         if isinstance(self.model.encoder, Variational):
             return dims_for_fidelity(self.model.fidelity, self.fidelity)
         return self._most
@@ -92,7 +105,7 @@ class RavePlan:
         return (self.channels or self.model.channels) // self.model.channels
 
     def methods(self) -> dict[str, Played]:
-        """``encode``, ``decode`` and ``forward`` as they are played."""
+        """``encode``, ``decode`` and ``forward`` as they are played; ``prior`` where there is one."""
         audio = self.signals * self.model.channels
         latents = self.signals * self.played_latents
         step = 1 if self.resampling is None else self.resampling.ratio
@@ -100,11 +113,16 @@ class RavePlan:
         sound = tuple(f"(signal) Channel {k + 1}" for k in range(audio))
         dims = tuple(f"(signal) Latent dimension {k + 1}" for k in range(latents))
         late = self._delays()
-        return {
+        found = {
             "encode": Played(PlayMethod(audio, 1, latents, ratio, sound, dims), self._encode, late["encode"]),
             "decode": Played(PlayMethod(latents, ratio, audio, 1, dims, sound), self._decode, late["decode"]),
             "forward": Played(PlayMethod(audio, 1, audio, 1, sound, sound), self._forward, late["forward"]),
         }
+        if self.prior is not None:
+            heat = tuple(f"(signal) Temperature {k + 1}" for k in range(self.signals))
+            about = PlayMethod(self.signals, ratio, latents, ratio, heat if self.signals > 1 else _HEAT, dims)
+            found["prior"] = Played(about, self._prior, float(self.prior.delay * ratio), by_frame=True)
+        return found
 
     def _delays(self) -> dict[str, float]:
         """How late each method is, in samples of the host."""
@@ -164,6 +182,10 @@ class RavePlan:
     def _forward(self, x: Tensor) -> Tensor:
         x = self._apart(x)
         return self._joined(self.engine.call("forward", self.model, (x,), {}))
+
+    def _prior(self, temperature: Tensor) -> Tensor:
+        prior = cast(Prior, self.prior)
+        return self._together(prior(self._split(temperature)))
 
     # -- channels that are signals ---------------------------------------------------------------------------
 

@@ -11,19 +11,21 @@ from pathlib import Path as FilePath
 from typing import Literal, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from torchbend.audio import read_audio, write_audio
 from torchbend.errors import AudioFileError, CheckpointError, ExportError, NonFiniteError, ShapeError
+from torchbend.export.prior import opened_prior, prior_layers, streaming_prior
 from torchbend.export.rave import RavePlan
 from torchbend.export.targets import export_played
 from torchbend.interfaces.base import Interface
 from torchbend.module.part import BendedPart
-from torchbend.rave import RAVE, StreamState, load
+from torchbend.rave import RAVE, Prior, StreamState, load
 from torchbend.rave.config_json import to_dict
 from torchbend.rave.losses.receptive_field import receptive_field
 from torchbend.rave.pca import dims_for_fidelity, fidelity_for_dims, project, unproject
+from torchbend.rave.prior.config import prior_to_dict
 from torchbend.rave.resampling import Resampling
 
 __all__ = ["BendedRAVE"]
@@ -331,6 +333,7 @@ class BendedRAVE(Interface):
         sample_rate: int | None = None,
         batch: int | None = None,
         sample: bool = True,
+        prior: Prior | Path | None = None,
         patches: bool = True,
     ) -> FilePath | list[FilePath]:
         """Write the streaming model, bent, to a file, with live controls.
@@ -346,6 +349,8 @@ class BendedRAVE(Interface):
             sample_rate: of the host, in Hz, a multiple of the model's; the model's own by default.
             batch: signals that ``mc.nn~`` may play at once, at most; ``batch_size`` by default.
             sample: draw latents from their distributions, as the original's exports do; otherwise the means.
+            prior: a prior, or its file: a method ``prior`` makes latents for ``decode`` up, given
+                temperatures (0 is as learnt). As many latents are played then as it makes.
             patches: write a patch for Pure Data and one for Max beside the file.
 
         Returns:
@@ -359,19 +364,26 @@ class BendedRAVE(Interface):
             with self._on_stage(rows, 1, None, self.sample):
                 return super().export(path, target)
         resampling = self._resampling(sample_rate)
-        plan = RavePlan(self._engine, self.rave, latents, fidelity, fill, channels, resampling)
-        with self._on_stage(rows, plan.signals, resampling, sample):
+        player = None if prior is None else opened_prior(prior, self.rave)
+        plan = RavePlan(self._engine, self.rave, latents, fidelity, fill, channels, resampling, player)
+        facts = {} if player is None else {"prior": prior_to_dict(player.config)}
+        with ExitStack() as stack:
+            stack.enter_context(self._on_stage(rows, plan.signals, resampling, sample))
+            if player is not None:
+                stack.enter_context(streaming_prior(player, rows * plan.signals))
+            beside = {"resampling": resampling, "prior": None if player is None else prior_layers(player)}
             return export_played(
                 self._engine,
                 path,
                 plan.methods(),
                 plan.switches(),
-                resampling,
+                nn.ModuleDict({name: part for name, part in beside.items() if part is not None}),
                 patches,
                 sample_rate=sample_rate or self.sample_rate,
                 max_batch=rows,
                 extra={"rave_config.json": json.dumps(to_dict(self.rave.config))},
                 configuration=self.rave.config.name,
+                **facts,
             )
 
     def _resampling(self, sample_rate: int | None) -> Resampling | None:
