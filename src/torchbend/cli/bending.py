@@ -103,12 +103,12 @@ def apply_bends(
     buffers: bool = False,
     seed: int = 0,
 ) -> None:
-    """Bends a model as the options say: the recipe first, then each ``CALLBACK@PATTERN`` in order.
+    """Bends a model as the options say: the recipe first, then each of ``bends`` in order.
 
     Args:
         bended: the model.
         recipe: a recipe's file.
-        bends: ``CALLBACK@PATTERN``.
+        bends: ``CALLBACK@PATTERN``, or further recipes' files: names that end in ``.json``.
         controls: ``NAME=VALUE``.
         buffers: whether the patterns select buffers too.
         seed: what random callbacks without a seed of their own begin from.
@@ -123,13 +123,20 @@ def apply_bends(
     from torchbend.cli.words import literal, named, parse_bend
 
     torch.manual_seed(seed)
-    written = [parse_bend(text) for text in bends]
+    written = [Path(text) if _is_recipe(text) else parse_bend(text) for text in bends]
     if recipe is not None:
-        bended.bend(BendingConfig.load(recipe, bended))
-    for callback, pattern in written:
-        bended.bend(callback, pattern, buffers=buffers)
+        written.insert(0, recipe)
+    for each in written:
+        if isinstance(each, Path):
+            bended.bend(BendingConfig.load(each, bended))
+        else:
+            bended.bend(*each, buffers=buffers)
     for text in controls:
         name, value = named(text)
         if name is None:
             raise typer.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--set")
         bended.update(name, literal(value, "--set"))
+
+
+def _is_recipe(text: str) -> bool:
+    return text.endswith(".json") and "@" not in text

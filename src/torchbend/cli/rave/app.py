@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import typer
 
+from torchbend.cli.rave.duration import duration
+from torchbend.cli.rave.generate import generate
+from torchbend.cli.rave.preprocess import preprocess
+
 __all__ = ["app"]
 
 app = typer.Typer(
@@ -19,5 +23,5 @@ def _options() -> None:
     """What all commands share."""
 
 
-for _command in ():
+for _command in (duration, preprocess, generate):
     app.command()(_command)
