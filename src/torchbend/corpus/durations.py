@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from torchbend.corpus.decoding import probe
 from torchbend.corpus.files import FoundFile
+from torchbend.corpus.reasons import reason
 from torchbend.display.progress import tracked
 from torchbend.errors import TorchbendError
 
-__all__ = ["Duration", "Measured", "in_words", "measure", "reason", "totals"]
+__all__ = ["Duration", "Measured", "in_words", "measure", "totals"]
 
 _AT_ONCE = 8
 """Files that are looked into at once: most of it is waiting for the disk."""
@@ -94,14 +95,3 @@ def _measured(file: FoundFile) -> Measured:
         return Measured(file, probe(file.path).seconds)
     except TorchbendError as error:
         return Measured(file, 0.0, reason(error))
-
-
-def reason(error: TorchbendError) -> str:
-    """An error in one line, without the file's name.
-
-    >>> reason(TorchbendError("the file is empty", site="a.wav", got="0 bytes"))
-    'the file is empty: 0 bytes'
-    """
-    parts = [error.message] + ([" ".join(str(error.got).split())] if error.got is not None else [])
-    step = f" ({error.next_step})" if error.next_step else ""
-    return ": ".join(parts) + step

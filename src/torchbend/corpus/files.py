@@ -78,7 +78,7 @@ def find_sounds(
     found: dict[Path, FoundFile] = {}
     seen: set[Path] = set()
     for place in places:
-        root = Path(place).absolute()
+        root = Path(os.path.abspath(place))
         if not root.exists():
             raise CorpusError(
                 "there is no such folder", site=str(place), wanted="a folder of sounds, or a sound file"
