@@ -61,24 +61,25 @@ class Task:
     sounds: tuple[Entry, ...]
 
 
-def ingest(task: Task) -> list[Entry]:
+def ingest(task: Task) -> tuple[int, list[Entry]]:
     """Take in the files of a task, and bring their samples to the disk.
 
     Returns:
-        An entry for each: complete, or with the reason for refusing it.
+        The number of the file of samples, and an entry for each sound: complete, or with the reason for
+        refusing it.
 
     Raises:
         CorpusError: the samples cannot be written.
     """
     if task.header.lazy:
-        return [_looked_at(sound, task) for sound in task.sounds]
+        return task.file, [_looked_at(sound, task) for sound in task.sounds]
     done: list[Entry] = []
     start = task.start
     with sample_file(samples_path(task.folder, task.file), start, task.header.channels) as file:
         for sound in task.sounds:
             done.append(_copied(sound, task, file, start))
             start += done[-1].frames
-    return done
+    return task.file, done
 
 
 class _Seen:

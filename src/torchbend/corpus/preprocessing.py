@@ -23,6 +23,9 @@ _BATCH_FILES = 64
 _BATCH_BYTES = 64_000_000
 """At most so much is lost by a kill, for each worker."""
 
+_WORTH = 32_000_000
+"""Bytes of sound files that another process is worth: it takes a second to begin."""
+
 
 def preprocess(
     inputs: Sequence[str | os.PathLike[str]],
@@ -80,8 +83,9 @@ class _Intake:
         self, writer: CorpusWriter, sounds: Sequence[Entry], limits: Limits, workers: int, ray: bool
     ) -> None:
         self.writer, self.sounds, self.limits, self.ray = writer, sounds, limits, ray
-        self.batches = _batches(sounds, workers)
-        self.workers = min(workers, max(1, len(self.batches)))
+        worth = 1 + sum(sound.size for sound in sounds) // _WORTH
+        self.workers = min(workers, len(sounds) if ray else worth) or 1
+        self.batches = _batches(sounds, self.workers)
         self.free = list(range(self.workers))
 
     def __len__(self) -> int:
@@ -89,7 +93,7 @@ class _Intake:
 
     def __iter__(self) -> Iterator[Entry]:
         writer = self.writer
-        for file, entries in unordered(_taken_in, self._tasks(), self.workers, self.ray):
+        for file, entries in unordered(ingest, self._tasks(), self.workers, self.ray):
             if self.ray and lost(writer.path, entries, writer.header.channels):
                 raise CorpusError(
                     "what the cluster wrote is not here",
@@ -106,10 +110,6 @@ class _Intake:
         for batch in self.batches:
             file = self.free.pop()
             yield Task(writer.path, writer.header, self.limits, file, writer.ends.get(file, 0), tuple(batch))
-
-
-def _taken_in(task: Task) -> tuple[int, list[Entry]]:
-    return task.file, ingest(task)
 
 
 def _batches(sounds: Sequence[Entry], workers: int) -> list[list[Entry]]:
