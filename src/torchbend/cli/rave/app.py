@@ -5,8 +5,10 @@ from __future__ import annotations
 import typer
 
 from torchbend.cli.rave.duration import duration
+from torchbend.cli.rave.export import export
 from torchbend.cli.rave.generate import generate
 from torchbend.cli.rave.preprocess import preprocess
+from torchbend.cli.rave.resample import resample
 
 __all__ = ["app"]
 
@@ -23,5 +25,5 @@ def _options() -> None:
     """What all commands share."""
 
 
-for _command in (duration, preprocess, generate):
+for _command in (duration, resample, preprocess, generate, export):
     app.command()(_command)
