@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from torchbend.corpus.filtering import convolve
 from torchbend.corpus.sources import Block
 
 __all__ = ["Biquad", "Response", "filtered", "high_pass", "low_pass", "peak", "shelf", "through"]
@@ -20,9 +21,6 @@ Response: TypeAlias = Callable[[Frequencies], NDArray[np.complex128]]
 
 _TAPS = 1 << 13
 """Length of the impulse response: 85 ms at 96 kHz, where a filter of 30 Hz has lost 95 dB."""
-
-_STEP = 3 * _TAPS
-"""Samples that are filtered at once."""
 
 BUTTERWORTH = 1 / math.sqrt(2)
 
@@ -101,7 +99,7 @@ def through(filters: Sequence[Biquad]) -> Response:
 def filtered(samples: Block, response: Response) -> Block:
     """Apply a causal response, as recursive filters would (but for what they ring on after 2^13 samples).
 
-    The impulse response is the inverse Fourier transform of the response; the convolution is overlap-add.
+    The impulse response is the inverse Fourier transform of the response.
 
     Args:
         samples: ``[C, n]``.
@@ -111,11 +109,4 @@ def filtered(samples: Block, response: Response) -> Block:
         ``[C, n]`` to ``[C, n]``; what rings on after the end is cut.
     """
     impulse = np.fft.irfft(response(np.linspace(0.0, math.pi, _TAPS // 2 + 1)), _TAPS)
-    points = _STEP + _TAPS
-    gain = np.fft.rfft(impulse, points).astype(np.complex64)
-    length = samples.shape[1]
-    out = np.zeros((samples.shape[0], length + points), np.float32)
-    for at in range(0, length, _STEP):
-        part = np.fft.rfft(samples[:, at : at + _STEP], points)
-        out[:, at : at + points] += np.fft.irfft(part * gain, points)
-    return np.ascontiguousarray(out[:, :length])
+    return convolve(samples, impulse)
