@@ -1,4 +1,4 @@
-"""A folder with a model to run, its weights, a sound, and the program."""
+"""A folder with a model to run, its weights, a sound, and the program; a RAVE model in a file."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from click.testing import Result
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
+import torchbend as tb
 from torchbend.audio import write_audio
 from torchbend.cli.main import app
 
@@ -67,3 +68,19 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def program() -> Callable[..., Result]:
     """Runs ``torchbend`` with the given words."""
     return lambda *words: CliRunner().invoke(app, [str(word) for word in words])
+
+
+@pytest.fixture(scope="session")
+def birds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small RAVE model in a file, with a recipe beside it: ``r.json`` turns its loudness, by ``amount``."""
+    folder = tmp_path_factory.mktemp("birds")
+    torch.manual_seed(0)
+    config = tb.rave.preset("v2_nopqmf", "snake", capacity=4, latent_size=8)
+    made = tb.rave.RAVE(config).eval().requires_grad_(False)
+    # A fresh model is nearly silent.
+    made.get_parameter("decoder.net.21.weight_g").mul_(3e4)
+    tb.rave.save(made, folder / "birds.safetensors")
+    model = tb.BendedRAVE(folder / "birds.safetensors")
+    model.bend(tb.Scale(tb.BendingParameter("amount", 1.0, range=[0, 2])), "decoder.net.21.weight_g")
+    model.bending_config().save(folder / "r.json")
+    return folder / "birds.safetensors"

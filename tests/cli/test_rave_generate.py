@@ -17,22 +17,6 @@ Program = Callable[..., Result]
 LOUDNESS = "decoder.net.21.weight_g"
 
 
-@pytest.fixture(scope="module")
-def birds(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small model in a file, with a recipe beside it."""
-    folder = tmp_path_factory.mktemp("birds")
-    torch.manual_seed(0)
-    config = tb.rave.preset("v2_nopqmf", "snake", capacity=4, latent_size=8)
-    made = tb.rave.RAVE(config).eval().requires_grad_(False)
-    # A fresh model is nearly silent.
-    made.get_parameter("decoder.net.21.weight_g").mul_(3e4)
-    tb.rave.save(made, folder / "birds.safetensors")
-    model = tb.BendedRAVE(folder / "birds.safetensors")
-    model.bend(tb.Scale(tb.BendingParameter("amount", 1.0, range=[0, 2])), LOUDNESS)
-    model.bending_config().save(folder / "r.json")
-    return folder / "birds.safetensors"
-
-
 @pytest.fixture
 def sounds(folder: Path) -> Path:
     """A folder with a mono and a stereo sound, and one that is none."""

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["export"]
 
-_SUFFIXES = {"nn~": (".ts",), "torchscript": (".ts", ".pt"), "onnx": (".onnx",), "pt2": (".pt2",)}
-
 
 def export(
     model: Annotated[
@@ -101,10 +99,10 @@ def export(
     A file appears whole or not at all. Beside it: a JSON file that tells what it is made of and, for nn~, a
     patch for Pure Data and one for Max.
     """
-    from torchbend.cli.bending import apply_bends
+    from torchbend.cli.exporting import check_words, tell_export, write_export
     from torchbend.cli.steps import steps
 
-    _check_words(target, out, fill)
+    check_words(target, out, fill)
     of_rave: dict[str, Any] = {
         "latents": latents,
         "fidelity": fidelity,
@@ -120,36 +118,10 @@ def export(
         if is_rave and sample_rate is not None:
             of_rave["sample_rate"] = sample_rate
         how = _arguments(bended, is_rave, target, of_rave, of_others)
-        tell("bending")
-        apply_bends(bended, recipe, bends or (), control or (), False, seed)
-        before = _beside(out)
-        tell(f"writing {out}")
         if target == "nn~":
             how["patches"] = patches
-        bended.export(out, target, **how)
-    keys = bended.bended_keys()
-    named = f": {', '.join(keys[:6])}{', ...' * (len(keys) > 6)}" if keys else ""
-    typer.echo(f"bent {len(keys)} site(s){named}")
-    for path, when in _beside(out).items():
-        if before.get(path) != when:
-            typer.echo(f"wrote {path}")
-    if target == "nn~":
-        typer.echo(f"next: torchbend check {out}")
-
-
-def _check_words(target: str, out: Path, fill: str | None) -> None:
-    """Refuses, before the work, what cannot be written after it."""
-    from torchbend.export import TARGETS
-
-    if target not in TARGETS:
-        raise typer.BadParameter(f"{target!r} is none of: {', '.join(TARGETS)}", param_hint="--target")
-    endings = _SUFFIXES.get(target, ())
-    if endings and out.suffix not in endings:
-        raise typer.BadParameter(f"{out} should end in {' or '.join(endings)}", param_hint="--out")
-    if out.is_dir():
-        raise typer.BadParameter(f"{out} is a folder", param_hint="--out")
-    if fill not in (None, "noise", "zeros"):
-        raise typer.BadParameter(f"{fill!r} is neither noise nor zeros", param_hint="--fill")
+        written = write_export(tell, bended, out, target, how, recipe, bends or (), control or (), seed)
+    tell_export(bended, out, target, written)
 
 
 def _open(
@@ -235,11 +207,3 @@ def _method_of(text: str) -> tuple[str, Sequence[int]]:
             f"{text!r} is not NAME=IN,RATIO,OUT,RATIO, as forward=1,1,1,1", param_hint="--method"
         )
     return name, [int(piece) for piece in pieces]
-
-
-def _beside(out: Path) -> dict[Path, int]:
-    """The files of an export that are there, each with its time."""
-    if not out.parent.is_dir():
-        return {}
-    found = [path for path in out.parent.iterdir() if path.name.startswith(f"{out.stem}.") and path.is_file()]
-    return {path: path.stat().st_mtime_ns for path in sorted(found, key=lambda p: (p != out, p.name))}

@@ -1,0 +1,72 @@
+"""``torchbend rave export`` gives what `BendedRAVE.export` gives, by RAVE's own options."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import Result
+
+import torchbend as tb
+
+Program = Callable[..., Result]
+
+
+def test_options_bends_and_controls(birds: Path, folder: Path, program: Program) -> None:
+    words = ("--latents", 3, "--channels", 2, "--sr", 88200, "--batch", 1, "--fill", "zeros", "--means")
+    bend = ("--bend", birds.parent / "r.json", "--set", "amount=0.5")
+    result = program("rave", "export", birds, "--out", "m.ts", *words, *bend)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines() == [
+        "bent 1 site(s): decoder.net.21.weight_g",
+        *(f"wrote {name}" for name in ("m.ts", "m.json", "m.maxpat", "m.pd")),
+        "next: torchbend check m.ts",
+    ]
+    facts = json.loads((folder / "m.json").read_text("utf-8"))
+    assert facts["methods"]["encode"] == [2, 1, 6, 4096]
+    assert facts["sample_rate"] == 88200 and facts["max_batch"] == 1
+    loaded = torch.jit.load(folder / "m.ts")  # type: ignore[no-untyped-call]
+    assert loaded.get_amount() == (0.5,)
+    assert loaded.forward(torch.randn(1, 2, 8192)).shape == (1, 2, 8192)
+
+
+def test_fidelity_chooses_the_latents_and_the_model_plays(
+    birds: Path, folder: Path, program: Program
+) -> None:
+    model = tb.rave.load(birds)
+    model.fidelity.copy_(torch.tensor([0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99, 1.0]))
+    tb.rave.save(model, folder / "curved.safetensors")
+    words = ("--fidelity", 0.75, "--means", "--no-patches")
+    result = program("rave", "export", "curved.safetensors", "--out", "m.ts", *words)
+    assert result.exit_code == 0, result.output
+    assert {path.name for path in folder.glob("m.*")} == {"m.ts", "m.json"}
+    assert json.loads((folder / "m.json").read_text("utf-8"))["methods"]["encode"][2] == 3
+    x = 0.1 * torch.randn(1, 1, 4 * 2048)
+    loaded = torch.jit.load(folder / "m.ts")  # type: ignore[no-untyped-call]
+    model.stream()
+    with torch.no_grad(), model.encoder.sampling(False):
+        torch.testing.assert_close(loaded.forward(x), model(x), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (("--out", "x.wav"), 2, "should end in .ts"),
+        (("--out", "x.ts", "--fill", "water"), 2, "neither noise nor zeros"),
+        (("--out", "x.ts", "--latents", "20"), 1, "1 to 8"),
+        (("--out", "x.ts", "--sr", "48000"), 1, "a multiple of 44100"),
+        (("--out", "x.ts", "--fidelity", "2"), 2, "fidelity"),
+        (("--out", "x.ts", "--prior", "none.ckpt"), 1, "none.ckpt"),
+        (("--out", "x.ts", "--ema"), 1, "averaged"),
+    ],
+)
+def test_mistakes_are_told_and_nothing_is_written(
+    birds: Path, folder: Path, program: Program, words: tuple[str, ...], status: int, said: str
+) -> None:
+    result = program("rave", "export", birds, *words)
+    assert result.exit_code == status, result.output
+    assert said in " ".join(result.stderr.replace("│", " ").split())
+    assert [path.name for path in folder.glob("x.*")] == ["x.safetensors"]
