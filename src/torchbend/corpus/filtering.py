@@ -74,8 +74,9 @@ def allpass_response(angle: float, radius: float) -> NDArray[np.float64]:
 def integrate(x: Samples, sample_rate: int) -> Samples:
     """What a signal was before its derivative was taken, without what lies below about 10 Hz.
 
-    The filter is ``(c, -c) / (1, -2 p, c)`` with ``p = 1 / (1 + 2 pi 10 / sample_rate)`` and ``c = p ** 2``:
-    two poles at ``p``, one zero at 1. For listening to a model that was trained on derivatives.
+    The filter is ``2 (c, -c) / (1, -2 p, c)`` with ``p = 1 / (1 + 2 pi 10 / sample_rate)``, ``c = p ** 2``:
+    two poles at ``p``, one zero at 1; the 2 undoes the half of the derivative. For listening to a model that
+    was trained on derivatives.
 
     Args:
         x: half the differences of neighbouring samples.
@@ -87,7 +88,7 @@ def integrate(x: Samples, sample_rate: int) -> Samples:
     pole = 1 / (1 + 2 * math.pi * 10 / sample_rate)
     taps = min(x.shape[1], math.ceil(math.log(_NEGLIGIBLE) / math.log(pole)))
     n = np.arange(taps)
-    return convolve(x, pole**2 * ((n + 1) * pole**n - n * pole ** (n - 1.0)))
+    return convolve(x, 2 * pole**2 * ((n + 1) * pole**n - n * pole ** (n - 1.0)))
 
 
 def resampled(x: Samples, from_rate: float, to_rate: float) -> Samples:

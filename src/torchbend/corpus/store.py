@@ -28,8 +28,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from torchbend.corpus.decoding import decode
+from torchbend.corpus.decoding import decode_blocks
 from torchbend.corpus.layout import (
+    BYTES_OF_SAMPLE,
     Entry,
     Header,
     latest,
@@ -229,7 +230,8 @@ class Corpus:
         if file not in self._maps:
             path = samples_path(self.path, file)
             try:
-                mapped = np.memmap(path, dtype="<i2", mode="r")
+                whole = path.stat().st_size // BYTES_OF_SAMPLE  # a kill may have left half a sample
+                mapped = np.memmap(path, dtype="<i2", mode="r", shape=(whole,))
             except (OSError, ValueError) as error:
                 raise CorpusError("samples cannot be read", site=str(path), got=str(error)) from error
             self._maps[file] = np.asarray(mapped)
@@ -237,16 +239,17 @@ class Corpus:
 
     def _decoded(self, sound: Sound, start: int, count: int) -> Samples:
         rate = self.sample_rate
-        samples = decode(sound.source, rate, self.channels, start / rate, count / rate)
-        if samples.shape[1] < count:
+        blocks = list(decode_blocks(sound.source, rate, self.channels, start / rate, count / rate))
+        found = sum(block.shape[1] for block in blocks)
+        if found < count:
             raise CorpusError(
                 "a sound file is shorter than it was when the corpus was made",
                 site=sound.source,
                 wanted=f"{count} frames from frame {start} on, at {rate} Hz",
-                got=f"{samples.shape[1]} frames",
+                got=f"{found} frames",
                 next_step="preprocess again: what has changed is then read anew",
             )
-        return np.ascontiguousarray(samples[:, :count])
+        return np.ascontiguousarray(np.concatenate(blocks, axis=1)[:, :count])
 
 
 def _sound(entry: Entry) -> Sound:
