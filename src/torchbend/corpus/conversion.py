@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -123,37 +123,53 @@ class Outcome:
         return {**self.job.wanted(), "seconds": round(self.seconds, 6), **self.facts}
 
 
-def convert(job: Job) -> Outcome:
-    """Do one job. The file appears whole or not at all; the same job writes the same bytes anywhere.
+def convert(jobs: Sequence[Job]) -> list[Outcome]:
+    """Do jobs of one piece of one source, which is decoded once.
 
-    What cannot be read, is silent or too short is no error but told in the outcome.
+    Each file appears whole or not at all; the same job writes the same bytes anywhere. What cannot be read,
+    is silent or too short is no error but told in the outcome.
+
+    Args:
+        jobs: that differ in the copy alone.
 
     Raises:
-        AudioFileError: the file cannot be written.
+        AudioFileError: a file cannot be written.
     """
     with _one_thread():
-        return _converted(job)
+        try:
+            samples, rate, facts = _prepared(jobs[0])
+        except (AudioFileError, MissingExtraError) as error:
+            return [Outcome(job, rejected=reason(error)) for job in jobs]
+        except _RefusedError as error:
+            return [Outcome(job, rejected=str(error)) for job in jobs]
+        return [_written(job, samples, rate, facts) for job in jobs]
 
 
-def _converted(job: Job) -> Outcome:
+class _RefusedError(Exception):
+    """A sound is not worth a file."""
+
+
+def _prepared(job: Job) -> tuple[Block, int, dict[str, float]]:
+    """What is the same for all copies: the samples, their rate, and what the record says of them."""
     conversion = job.conversion
-    try:
-        samples, rate = _read(job)
-    except (AudioFileError, MissingExtraError) as error:
-        return Outcome(job, rejected=reason(error))
+    samples, rate = _read(job)
     if conversion.silence is not None:
         samples = without_silence(samples, rate, conversion.silence)
         if samples.shape[1] == 0:
-            return Outcome(job, rejected=f"silent: nothing above {conversion.silence:g} dB")
+            raise _RefusedError(f"silent: nothing above {conversion.silence:g} dB")
     if samples.shape[1] < conversion.shortest * rate:
         length = f"{samples.shape[1] / rate:.3g} s"
-        return Outcome(job, rejected=f"too short: {length} of sound, {conversion.shortest:g} s wanted")
-    facts = {}
-    if conversion.loudness is not None:
-        facts["loudness_gain"] = round(loudness_gain(samples, rate, conversion.loudness), 4)
-        samples = samples * np.float32(10 ** (facts["loudness_gain"] / 20))
+        raise _RefusedError(f"too short: {length} of sound, {conversion.shortest:g} s wanted")
+    if conversion.loudness is None:
+        return samples, rate, {}
+    gain = round(loudness_gain(samples, rate, conversion.loudness), 4)
+    return samples * np.float32(10 ** (gain / 20)), rate, {"loudness_gain": gain}
+
+
+def _written(job: Job, samples: Block, rate: int, facts: dict[str, float]) -> Outcome:
+    conversion = job.conversion
     found = alter(samples, rate, conversion.sample_rate, job.alteration)
-    waveform = torch.from_numpy(found)
+    waveform = torch.from_numpy(np.ascontiguousarray(found))
     write_audio(job.target, waveform, conversion.sample_rate, normalize=conversion.normalise)
     return Outcome(job, found.shape[1] / conversion.sample_rate, facts=facts)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import time
@@ -22,6 +23,10 @@ from torchbend.display.progress import tracked
 from torchbend.errors import CorpusError
 
 __all__ = ["Resampled", "resample_folder"]
+
+
+_AT_ONCE = 8
+"""Copies that are made of a source when it has been decoded, before it is decoded again."""
 
 
 @dataclass
@@ -100,8 +105,9 @@ def resample_folder(
     _check_apart(jobs, found, target)
     with recording(target, [job.target for job in jobs]) as record:
         todo = _unfinished(record, jobs, report)
-        results = unordered(convert, todo, workers or processors(), ray)
-        _work(record, tracked(_Counted(results, len(todo)), "resampling", progress), report)
+        results = unordered(convert, _together(todo), workers or processors(), ray)
+        outcomes = _Counted(itertools.chain.from_iterable(results), len(todo))
+        _work(record, tracked(outcomes, "resampling", progress), report)
     report.took = time.monotonic() - begun
     return report
 
@@ -146,6 +152,16 @@ def _unfinished(record: Record, jobs: list[Job], report: Resampled) -> list[Job]
         else:
             todo.append(job)
     return todo
+
+
+def _together(jobs: list[Job]) -> list[list[Job]]:
+    """The jobs of each piece of a source, a few at a time."""
+    pieces: dict[tuple[str, float], list[Job]] = {}
+    for job in jobs:
+        pieces.setdefault((job.source_name, job.start), []).append(job)
+    return [
+        copies[at : at + _AT_ONCE] for copies in pieces.values() for at in range(0, len(copies), _AT_ONCE)
+    ]
 
 
 def _work(record: Record, outcomes: Iterable[Outcome], report: Resampled) -> None:

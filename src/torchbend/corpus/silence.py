@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from torchbend.corpus.augmentation import faded
 from torchbend.corpus.sources import Block
@@ -36,18 +35,13 @@ def sounding(samples: Block, sample_rate: float, threshold: float = -60.0) -> li
     padded = np.pad(samples, ((0, 0), (0, count * size - length)))
     power = np.square(padded, dtype=np.float64).reshape(channels, count, size).mean(2).max(0, initial=0.0)
     (loud,) = np.nonzero(power > 10 ** (threshold / 10))
-    return _merged(loud, size, length, round(_BEFORE * sample_rate), round(_AFTER * sample_rate))
-
-
-def _merged(loud: NDArray[np.intp], size: int, length: int, before: int, after: int) -> list[tuple[int, int]]:
-    spans: list[tuple[int, int]] = []
-    for window in loud.tolist():
-        begin, end = max(0, window * size - before), min(length, (window + 1) * size + after)
-        if spans and begin <= spans[-1][1]:
-            spans[-1] = (spans[-1][0], end)
-        else:
-            spans.append((begin, end))
-    return spans
+    if not loud.size:
+        return []
+    before, after = round(_BEFORE * sample_rate), round(_AFTER * sample_rate)
+    (pauses,) = np.nonzero((np.diff(loud) - 1) * size > before + after)
+    firsts, lasts = loud[np.r_[0, pauses + 1]], loud[np.r_[pauses, -1]]
+    begins, ends = np.maximum(0, firsts * size - before), np.minimum(length, (lasts + 1) * size + after)
+    return list(zip(begins.tolist(), ends.tolist(), strict=True))
 
 
 def without_silence(samples: Block, sample_rate: float, threshold: float = -60.0) -> Block:
