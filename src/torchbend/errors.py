@@ -26,6 +26,7 @@ __all__ = [
     "StreamError",
     "AudioFileError",
     "CorpusError",
+    "TrainingError",
     "MissingExtraError",
 ]
 
@@ -140,6 +141,10 @@ class AudioFileError(TorchbendError):
 
 class CorpusError(TorchbendError):
     """A collection of sounds on disk cannot be read or extended, or does not hold what is asked of it."""
+
+
+class TrainingError(TorchbendError):
+    """A training cannot start, or cannot go on."""
 
 
 class MissingExtraError(TorchbendError, ImportError):

@@ -102,7 +102,7 @@ class Variational(Bottleneck):
 
     def reparametrize(self, raw: Tensor) -> tuple[Tensor, Tensor]:
         """A sample, and beta times the divergence from the standard normal distribution."""
-        mean, std = self._distribution(raw)
+        mean, std = self.distribution(raw)
         z = torch.randn_like(mean) * std + mean if self.samples else mean
         return z, self.beta * kl_normal(mean, std)
 
@@ -110,11 +110,12 @@ class Variational(Bottleneck):
         """A sample, or the means."""
         if not self.samples:
             return raw.chunk(2, 1)[0]
-        mean, std = self._distribution(raw)
+        mean, std = self.distribution(raw)
         return torch.randn_like(mean) * std + mean
 
     @staticmethod
-    def _distribution(raw: Tensor) -> tuple[Tensor, Tensor]:
+    def distribution(raw: Tensor) -> tuple[Tensor, Tensor]:
+        """Means and standard deviations, each of half of the channels of ``raw``."""
         mean, scale = raw.chunk(2, 1)
         return mean, F.softplus(scale) + 1e-4
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import typer
 
 from torchbend.cli.rave.duration import duration
+from torchbend.cli.rave.evaluate import evaluate
 from torchbend.cli.rave.export import export
 from torchbend.cli.rave.generate import generate
 from torchbend.cli.rave.preprocess import preprocess
 from torchbend.cli.rave.resample import resample
+from torchbend.cli.rave.train import train
 
 __all__ = ["app"]
 
@@ -25,5 +27,5 @@ def _options() -> None:
     """What all commands share."""
 
 
-for _command in (duration, resample, preprocess, generate, export):
+for _command in (duration, resample, preprocess, train, generate, evaluate, export):
     app.command()(_command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import warnings
@@ -24,6 +25,7 @@ from torchbend.rave.checkpoints.locate import Source, locate
 from torchbend.rave.checkpoints.native import read_native
 from torchbend.rave.checkpoints.state import State, audio_channels, cleaned, modulates, with_ema
 from torchbend.rave.config import GeneratorV2Config, RAVEConfig
+from torchbend.rave.config_json import from_dict
 from torchbend.rave.model import RAVE
 from torchbend.weights_file import BROKEN, load_tensors
 
@@ -114,6 +116,9 @@ def _read_checkpoint(source: Source, ema: bool) -> tuple[RAVEConfig, State, list
     state, notes = cleaned(given, name)
     if ema:
         state = with_ema(state, content, name)
+    own = _own_configuration(content, name)
+    if own is not None:
+        return own, state, notes
     if source.gin is None:
         config, guessed = infer(state, name)
         notes.append("there is no config.gin: the configuration follows from the sizes of the weights")
@@ -126,6 +131,24 @@ def _read_checkpoint(source: Source, ema: bool) -> tuple[RAVEConfig, State, list
     if isinstance(decoder, GeneratorV2Config) and modulated is not None:
         config = replace(config, decoder=replace(decoder, amplitude_modulation=modulated))
     return config, state, [*notes, *reading.notes]
+
+
+def _own_configuration(content: Mapping[str, Any], name: str) -> RAVEConfig | None:
+    """The configuration in a checkpoint of this project's own training; None in others.
+
+    Raises:
+        CheckpointError: it is damaged.
+    """
+    held = content.get("torchbend")
+    written = held.get("config") if isinstance(held, Mapping) else None
+    if not isinstance(written, str):
+        return None
+    try:
+        return from_dict(json.loads(written))
+    except ValueError as error:
+        raise CheckpointError(
+            "the configuration in this checkpoint cannot be used", site=name, got=str(error)
+        ) from error
 
 
 def _run_name(gin: Path) -> str:

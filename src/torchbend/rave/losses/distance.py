@@ -18,7 +18,7 @@ class AudioDistance(nn.Module):
     """The multi-scale spectral distance of RAVE (arXiv 2111.05011, equation 5).
 
     For each scale: the squared difference of magnitudes over the target's mean square, and the mean
-    difference of their logarithms. Scales are summed.
+    difference of their logarithms. Scales are summed. A silent target has only the second.
 
     Args:
         config: scales, and what is added before logarithms.
@@ -63,7 +63,9 @@ class _ToFixedTarget(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, output: Tensor, target: Tensor, transforms: MultiScaleSTFT, epsilon: float) -> Tensor:
+    def forward(
+        ctx: Any, output: Tensor, target: Tensor, transforms: MultiScaleSTFT, epsilon: float
+    ) -> Tensor:
         """The distance; its gradient is kept for `backward`."""
         wanted = ctx.needs_input_grad[0]
         distance, gradient = output.new_zeros(()), torch.zeros_like(output) if wanted else None
@@ -88,14 +90,19 @@ def _magnitudes(spectrum: Tensor) -> Tensor:
     return (spectrum.real.square() + spectrum.imag.square()).sqrt_()
 
 
+def _reciprocal(power: Tensor) -> Tensor:
+    """One over it; nothing for a target that is silent: only the logarithms tell then."""
+    return torch.where(power > 0, 1 / power, torch.zeros_like(power))
+
+
 def _compare(
     wanted: Tensor, got: Tensor, epsilon: float, with_slope: bool = False
 ) -> tuple[Tensor, Tensor | None]:
     """The distance of two spectrograms at one scale, and on demand its slope for each of ``got``."""
-    difference, power = got - wanted, wanted.square().mean()
+    difference, scale = got - wanted, _reciprocal(wanted.square().mean())
     logarithms = (got + epsilon).log() - (wanted + epsilon).log()
-    distance = difference.square().mean() / power + logarithms.abs().mean()
+    distance = difference.square().mean() * scale + logarithms.abs().mean()
     if not with_slope:
         return distance, None
-    slope = difference.mul_(2 / power).add_(logarithms.sign_().div_(got + epsilon)).div_(got.numel())
+    slope = difference.mul_(2 * scale).add_(logarithms.sign_().div_(got + epsilon)).div_(got.numel())
     return distance, slope

@@ -1,0 +1,126 @@
+"""The folder of a run: what lies in it, and where."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from torchbend.display.atomic import replacing, write_text
+from torchbend.errors import RAVEConfigError, TrainingError
+from torchbend.rave.config import RAVEConfig
+from torchbend.rave.config_json import from_dict, to_dict
+from torchbend.training.settings import TrainSettings
+from torchbend.weights_file import BROKEN
+
+__all__ = ["RunFolder"]
+
+LAST, BEST = "last.ckpt", "best.ckpt"
+
+
+class RunFolder:
+    """A run on disk.
+
+    - ``run.json``: configuration, settings, corpus, versions.
+    - ``records.jsonl``: losses, validations and events, a line each.
+    - ``checkpoints/``: ``last.ckpt``, ``best.ckpt`` and the kept steps; each appears whole or not at all.
+    - ``audio/``: what validations sound like; ``events.*``: the same and all curves for TensorBoard.
+
+    Args:
+        path: the folder; it need not exist.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.records = self.path / "records.jsonl"
+        self.audio = self.path / "audio"
+        self.checkpoints = self.path / "checkpoints"
+
+    @property
+    def name(self) -> str:
+        """Of the run."""
+        return self.path.absolute().name
+
+    @property
+    def exists(self) -> bool:
+        """Whether a run has begun here."""
+        return (self.path / "run.json").is_file()
+
+    # -- what the run is -------------------------------------------------------------------------------------
+
+    def describe(self, config: RAVEConfig, settings: TrainSettings, more: Mapping[str, Any]) -> None:
+        """Write ``run.json``."""
+        content = {"config": to_dict(config), "settings": settings.to_dict(), **more}
+        self._try(lambda: write_text(self.path / "run.json", json.dumps(content, indent=1) + "\n"))
+
+    def description(self) -> tuple[RAVEConfig, TrainSettings, dict[str, Any]]:
+        """What ``run.json`` says.
+
+        Raises:
+            TrainingError: there is no run here, or its description cannot be read.
+        """
+        try:
+            content = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
+            config, settings = content.pop("config"), content.pop("settings")
+            return from_dict(config), TrainSettings.from_dict(settings), content
+        except FileNotFoundError as error:
+            raise TrainingError("there is no run in this folder", site=str(self.path)) from error
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RAVEConfigError) as error:
+            raise TrainingError(
+                "the description of this run cannot be read", site=str(self.path / "run.json"), got=str(error)
+            ) from error
+
+    # -- checkpoints -----------------------------------------------------------------------------------------
+
+    def save(self, state: Mapping[str, Any], name: str = LAST) -> Path:
+        """Write a checkpoint; it appears whole or not at all.
+
+        Raises:
+            TrainingError: the disk takes no more.
+        """
+        target = self.checkpoints / name
+
+        def write() -> None:
+            with replacing(target) as temporary, temporary.open("wb") as file:
+                torch.save(dict(state), file)
+                file.flush()
+                os.fsync(file.fileno())
+
+        self._try(write)
+        return target
+
+    def load(self, path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
+        """A checkpoint that `save` wrote. Nothing in it is executed.
+
+        Args:
+            path: the file; None takes ``last.ckpt``.
+
+        Raises:
+            TrainingError: there is none, or it is damaged.
+        """
+        file = Path(path) if path is not None else self.checkpoints / LAST
+        try:
+            content = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+        except FileNotFoundError as error:
+            raise TrainingError("there is no checkpoint to go on from", site=str(file)) from error
+        except BROKEN as error:
+            raise TrainingError(
+                "the checkpoint cannot be read",
+                site=str(file),
+                got=str(error).splitlines()[0][:200],
+                next_step="name another one of the run's checkpoints",
+            ) from error
+        if not isinstance(content, dict) or "optimizer_states" not in content:
+            raise TrainingError("this is no checkpoint of a training", site=str(file))
+        return content
+
+    def _try(self, write: Any) -> None:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            write()
+        except OSError as error:
+            raise TrainingError("the run cannot be written", site=str(self.path), got=str(error)) from error
