@@ -68,6 +68,21 @@ def export(
     batch: Annotated[
         int | None, typer.Option("--batch", min=1, help="RAVE: signals that mc.nn~ may play at once; 4.")
     ] = None,
+    noise_seed: Annotated[
+        int | None,
+        typer.Option(
+            "--noise-seed",
+            min=0,
+            metavar="N",
+            help="For nn~: an attribute seed; random numbers begin at N when the file is loaded.",
+        ),
+    ] = None,
+    warm_up: Annotated[
+        bool,
+        typer.Option(
+            "--warm-up/--no-warm-up", help="For nn~: the first blocks are fast, loading takes longer."
+        ),
+    ] = True,
     prior: Annotated[
         Path | None,
         typer.Option(
@@ -113,13 +128,15 @@ def export(
     }
     of_rave = {name: value for name, value in of_rave.items() if value is not None}
     of_others = {"--method": method, "--input": inputs, "--weights": weights, "--arg": arg}
+    if target != "nn~":
+        _only("nn~", {"--noise-seed": noise_seed is not None})
     with steps(6) as tell:
         bended, is_rave = _open(tell, model, of_others, call, key, loose, sample_rate, seed)
         if is_rave and sample_rate is not None:
             of_rave["sample_rate"] = sample_rate
         how = _arguments(bended, is_rave, target, of_rave, of_others)
         if target == "nn~":
-            how["patches"] = patches
+            how |= {"patches": patches, "seed": noise_seed, "warm_up": warm_up}
         written = write_export(tell, bended, out, target, how, recipe, bends or (), control or (), seed)
     tell_export(bended, out, target, written)
 

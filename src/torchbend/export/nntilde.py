@@ -17,6 +17,7 @@ from torchbend.errors import ExportError
 from torchbend.export.accessors import accessors
 from torchbend.export.inputs import ExampleInputs
 from torchbend.export.play import Played
+from torchbend.export.ready import IS_READY, define_ready
 from torchbend.export.torchscript import compiled
 
 __all__ = ["Switch", "nn_module"]
@@ -32,6 +33,9 @@ def nn_module(
     methods: Mapping[str, Played],
     switches: Mapping[str, Switch] | None = None,
     beside: nn.Module | None = None,
+    *,
+    seed: int | None = None,
+    warm_up: bool = True,
 ) -> torch.jit.ScriptModule:
     """The module that is saved for nn~: without gradients, its state as it is now.
 
@@ -40,9 +44,48 @@ def nn_module(
         methods: the methods to play.
         switches: further attributes, each a bool, with what happens when it is set.
         beside: a module beside the model whose tensors the methods use too.
+        seed: a further attribute, which begins the random numbers anew when it is set, and when the file is
+            loaded; not below 0.
+        warm_up: play silence when a host reads the methods, so that the first blocks are fast.
 
     Raises:
         ExportError: a method, a callback or a control cannot be exported.
+    """
+    switches = dict(switches or {})
+    own = [*switches, *([] if seed is None else ["seed"])]
+    _refuse(engine, own, seed)
+    like = next((t for t in (*engine.module.parameters(), *engine.module.buffers())), torch.zeros(()))
+    longest = max(max(m.about.in_ratio, m.about.out_ratio) for m in methods.values())
+    blocks = {name: method.about.example(longest, like) for name, method in methods.items()}
+    examples = {
+        _traced(name, method): ExampleInputs((x[..., :1] if method.by_frame else x,), {}, ("x",))
+        for (name, method), x in zip(methods.items(), blocks.values(), strict=True)
+    }
+    attributes = [control.name for control in engine.controls] + own
+
+    def define(module: torch.jit.ScriptModule, written: list[str]) -> None:
+        silent = {name: list(x.shape) for name, x in blocks.items()} if warm_up else {}
+        module.define(_loops(methods))
+        define_ready(module, silent, written, seed is not None)
+        module.define(_protocol(list(methods), attributes, list(switches), seed is not None))
+
+    return compiled(
+        engine,
+        examples,
+        calls={_traced(name, method): method.call for name, method in methods.items()},
+        held={**_held(engine, methods, switches), **_held_seed(seed), IS_READY: torch.tensor(False)},
+        write=_accessors,
+        define=define,
+        beside=beside,
+        actions={f"_{name}": (switch, (torch.zeros(1).to(like),)) for name, switch in switches.items()},
+    )
+
+
+def _refuse(engine: Engine, own: list[str], seed: int | None) -> None:
+    """Say no to controls that cannot be attributes, and to a seed that is none.
+
+    Raises:
+        ExportError: which, and why.
     """
     for control in engine.controls:
         if control.type not in _CODES:
@@ -52,25 +95,19 @@ def nn_module(
                 wanted="a control that is a float, an int or a bool",
                 got=control.type.__name__,
             )
-    switches = dict(switches or {})
-    like = next((t for t in (*engine.module.parameters(), *engine.module.buffers())), torch.zeros(()))
-    longest = max(max(m.about.in_ratio, m.about.out_ratio) for m in methods.values())
-    blocks = {name: method.about.example(longest, like) for name, method in methods.items()}
-    examples = {
-        _traced(name, method): ExampleInputs((x[..., :1] if method.by_frame else x,), {}, ("x",))
-        for (name, method), x in zip(methods.items(), blocks.values(), strict=True)
-    }
-    attributes = [control.name for control in engine.controls] + list(switches)
-    return compiled(
-        engine,
-        examples,
-        calls={_traced(name, method): method.call for name, method in methods.items()},
-        held=_held(engine, methods, switches),
-        write=_accessors,
-        source=_protocol(list(methods), attributes, list(switches)) + _loops(methods),
-        beside=beside,
-        actions={f"_{name}": (switch, (torch.zeros(1).to(like),)) for name, switch in switches.items()},
-    )
+        if control.name in own:
+            raise ExportError(
+                "a control and an attribute of the file would share a name",
+                site=control.name,
+                got=", ".join(own),
+                next_step="make the BendingParameter with another name",
+            )
+    if seed is not None and not 0 <= seed < 2**31:
+        raise ExportError("this is no seed", site="seed", wanted="a whole number from 0 on", got=seed)
+
+
+def _held_seed(seed: int | None) -> dict[str, Tensor]:
+    return {} if seed is None else {"seed_params": torch.tensor([1]), "seed_held": torch.tensor(seed)}
 
 
 def _traced(name: str, method: Played) -> str:
@@ -114,10 +151,11 @@ def _accessors(control: BendingParameter, paths: list[str]) -> str:
     return accessors(control, paths, for_host=True)
 
 
-def _protocol(methods: list[str], attributes: list[str], switches: list[str]) -> str:
+def _protocol(methods: list[str], attributes: list[str], switches: list[str], seed: bool) -> str:
     listed = f"    return {attributes!r}" if attributes else "    names: List[str] = []\n    return names"
     lines = [
         "def get_methods(self) -> List[str]:",
+        "    self._get_ready()",
         f"    return {methods!r}",
         "def get_attributes(self) -> List[str]:",
         listed,
@@ -129,6 +167,17 @@ def _protocol(methods: list[str], attributes: list[str], switches: list[str]) ->
             f"def set_{name}(self, value: bool) -> int:",
             f"    self.{name}_held.fill_(value)",
             f"    self._{name}(torch.tensor([float(value)]))",
+            "    return 0",
+        ]
+    if seed:
+        lines += [
+            "def get_seed(self) -> Tuple[int]:",
+            "    return (int(self.seed_held),)",
+            "def set_seed(self, value: int) -> int:",
+            "    if value < 0:",
+            "        return 1",
+            "    self.seed_held.fill_(value)",
+            "    torch.manual_seed(value)",
             "    return 0",
         ]
     return "\n".join([*lines, ""])

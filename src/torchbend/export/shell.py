@@ -41,6 +41,7 @@ class Bench:
         controls: the tensor of each control.
         dependent: for each control, the weights that move with it.
         order: the weights that move with any control.
+        written: paths in the shell of the tensors that the methods change.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Bench:
         self.controls = {control: control_tensor(control) for control in engine.controls}
         self.dependent: dict[BendingParameter, list[Place]] = {c: [] for c in self.controls}
         self.order: list[Place] = []
+        self.written: list[str] = []
         places = Places(engine.module)
         whole = {part: p for p in places.weights.values() if p.kept for part in p.parts}
         for weight in engine.weights:
@@ -100,10 +102,19 @@ class Bench:
         made.train(self.engine.module.training)
         for control, tensor in self.controls.items():
             plant(made, f"controls.{control.name}", tensor)
+        before = {id(tensor): tensor._version for tensor in self._tensors()}
         self._plant_model(made, self._used())
+        changed = {id(t) for t in self._tensors() if before.get(id(t), t._version) != t._version}
+        held = made.named_buffers(remove_duplicate=False)
+        self.written = [path for path, tensor in held if id(tensor) in changed]
         for k, tensor in enumerate(self._values(self.order)):  # the very ones that the tracer will meet
             plant(made, f"bent.w{k}", tensor)
         return made
+
+    def _tensors(self) -> list[Tensor]:
+        """All weights and buffers that the methods may change."""
+        modules = [self.engine.module, *([] if self.beside is None else [self.beside])]
+        return [tensor for m in modules for tensor in (*m.parameters(), *m.buffers())]
 
     def _used(self) -> set[int]:
         """The identities of all tensors that the methods use, and that weights are computed from."""

@@ -30,6 +30,9 @@ def export(
     methods: Mapping[str, PlayMethod | Sequence[int]] | Sequence[str] | None = None,
     inputs: Mapping[str, Any] | None = None,
     patches: bool = True,
+    *,
+    seed: int | None = None,
+    warm_up: bool = True,
 ) -> Path | list[Path]:
     """Write the traced methods of a bent model to a file, with their bends and live controls.
 
@@ -42,6 +45,9 @@ def export(
         methods: which methods; for nn~ with their channels and ratios (see `played_methods`).
         inputs: for the other targets: example inputs by method (see `script`).
         patches: for nn~: write a patch for Pure Data and one for Max beside the file.
+        seed: for nn~: an attribute ``seed`` of this value; random numbers begin there when the file is
+            loaded, and anew when it is set.
+        warm_up: for nn~: play silence when the file is loaded, so that the first blocks are fast.
 
     Returns:
         The path of the file; for ``"onnx"`` and ``"pt2"`` the paths of the files, one for each method.
@@ -52,7 +58,8 @@ def export(
         MissingExtraError: the target needs a package that is not installed.
     """
     if target == "nn~":
-        return export_played(engine, path, played_methods(engine, methods), patches=patches)
+        played = played_methods(engine, methods)
+        return export_played(engine, path, played, patches=patches, seed=seed, warm_up=warm_up)
     if target == "torchscript":
         module: Any = script(engine, inputs=inputs)
         return write_torchscript(module, path, facts_of(engine, target=target))
@@ -78,6 +85,8 @@ def export_played(
     beside: nn.Module | None = None,
     patches: bool = True,
     extra: Mapping[str, str] | None = None,
+    seed: int | None = None,
+    warm_up: bool = True,
     **facts: Any,
 ) -> Path:
     """Write methods to a file for nn~.
@@ -90,20 +99,23 @@ def export_played(
         beside: a module beside the model whose tensors the methods use too.
         patches: write a patch for Pure Data and one for Max beside the file.
         extra: further texts in the file, by name.
+        seed: where random numbers begin (see `nn_module`).
+        warm_up: play silence when the file is loaded (see `nn_module`).
         facts: further facts for the JSON file.
 
     Raises:
         ExportError: something cannot be exported; nothing is written then.
     """
-    module = nn_module(engine, methods, switches, beside)
+    module = nn_module(engine, methods, switches, beside, seed=seed, warm_up=warm_up)
     told = {
         "target": "nn~",
         "methods": {name: list(method.about.params) for name, method in methods.items()},
         "delays": {name: method.delay for name, method in methods.items() if method.delay is not None},
+        **({} if seed is None else {"seed": seed}),
         **facts,
     }
     written = write_torchscript(module, path, facts_of(engine, **told), extra)
     if patches:
         rate, rows = facts.get("sample_rate"), facts.get("max_batch")
-        write_patches(written, stage_of(engine, written.stem, methods, switches or (), rate, rows))
+        write_patches(written, stage_of(engine, written.stem, methods, switches or (), rate, rows, seed))
     return written

@@ -16,6 +16,7 @@ from torchbend.bending.sites import not_traced
 from torchbend.errors import ExportError, TorchbendError
 from torchbend.export.accessors import accessors, check_name
 from torchbend.export.inputs import ExampleInputs
+from torchbend.export.ready import check_ready
 from torchbend.export.restoring import restored
 from torchbend.export.shell import Bench
 from torchbend.export.verify import verify
@@ -63,7 +64,7 @@ def script(
             shell = _prepared(bench)
             if not script:
                 return shell
-            exported, told = _exported(bench, shell, accessors, "")
+            exported, told = _exported(bench, shell, accessors)
             verify(bench, exported, told)
     _take_back(shell, exported)
     return exported
@@ -84,7 +85,7 @@ def compiled(
     calls: Mapping[str, Callable[..., Any]],
     held: Mapping[str, Tensor | list[str]],
     write: Callable[[BendingParameter, list[str]], str],
-    source: str,
+    define: Callable[[torch.jit.ScriptModule, list[str]], None],
     beside: nn.Module | None = None,
     actions: Mapping[str, tuple[Callable[..., Tensor], tuple[Tensor, ...]]] | None = None,
 ) -> torch.jit.ScriptModule:
@@ -96,9 +97,10 @@ def compiled(
         calls: what each method runs.
         held: buffers and lists of texts that the file holds beside the model.
         write: gives the source of a control's methods.
-        source: of further methods.
+        define: defines further methods, ``get_methods`` among them, given the paths of the tensors that the
+            methods change.
         beside: a module beside the model whose tensors the methods use too.
-        actions: what changes the model's state, by name, with example arguments; ``source`` calls them.
+        actions: what changes the model's state, by name, with example arguments; ``define`` calls them.
 
     Raises:
         ExportError: something cannot be exported, or differs from the live model.
@@ -111,11 +113,13 @@ def compiled(
             tensors = {name: value for name, value in held.items() if isinstance(value, Tensor)}
             for name, tensor in tensors.items():
                 shell.register_buffer(name, tensor)
-            exported, told = _exported(bench, shell, write, source)
+            exported, told = _exported(bench, shell, write, define)
             texts = torch._C.ListType(torch._C.StringType.get())
             for name in held.keys() - tensors.keys():
                 exported._c._register_attribute(name, texts, held[name])
-            verify(bench, copy.deepcopy(exported), told)
+            trial = copy.deepcopy(exported)
+            check_ready(trial)
+            verify(bench, trial, told)
     _take_back(shell, exported)
     return exported
 
@@ -127,15 +131,18 @@ def _prepared(bench: Bench) -> nn.Module:
 
 
 def _exported(
-    bench: Bench, shell: nn.Module, write: Callable[[BendingParameter, list[str]], str], source: str
+    bench: Bench,
+    shell: nn.Module,
+    write: Callable[[BendingParameter, list[str]], str],
+    define: Callable[[torch.jit.ScriptModule, list[str]], None] | None = None,
 ) -> tuple[torch.jit.ScriptModule, list[warnings.WarningMessage]]:
     """The traced shell with the methods of its controls, sharing nothing with the live model."""
     given = {name: values for name, (_, values) in bench.actions.items()}
     traced, told = _traced(shell, bench.methods, given)
     for control in bench.controls:
         traced.define(write(control, bench.weight_paths(control)))
-    if source:
-        traced.define(source)
+    if define is not None:
+        define(traced, bench.written)
     exported: torch.jit.ScriptModule = copy.deepcopy(traced)
     for tensor in (*exported.buffers(), *exported.parameters()):
         tensor.requires_grad_(False)

@@ -334,6 +334,8 @@ class BendedRAVE(Interface):
         batch: int | None = None,
         sample: bool = True,
         prior: Prior | Path | None = None,
+        seed: int | None = None,
+        warm_up: bool = True,
         patches: bool = True,
     ) -> FilePath | list[FilePath]:
         """Write the streaming model, bent, to a file, with live controls.
@@ -351,6 +353,9 @@ class BendedRAVE(Interface):
             sample: draw latents from their distributions, as the original's exports do; otherwise the means.
             prior: a prior, or its file: a method ``prior`` makes latents for ``decode`` up, given
                 temperatures (0 is as learnt). As many latents are played then as it makes.
+            seed: an attribute ``seed`` of this value; random numbers begin there when the file is loaded, and
+                anew when it is set.
+            warm_up: play silence when the file is loaded, so that the first blocks are fast.
             patches: write a patch for Pure Data and one for Max beside the file.
 
         Returns:
@@ -379,6 +384,8 @@ class BendedRAVE(Interface):
                 plan.switches(),
                 nn.ModuleDict({name: part for name, part in beside.items() if part is not None}),
                 patches,
+                seed=seed,
+                warm_up=warm_up,
                 sample_rate=sample_rate or self.sample_rate,
                 max_batch=rows,
                 extra={"rave_config.json": json.dumps(to_dict(self.rave.config))},

@@ -147,6 +147,8 @@ class BendedModule(Selecting, Tracing, Bending, Versions, Looking):
         methods: Mapping[str, Any] | Sequence[str] | None = None,
         inputs: Mapping[str, Any] | None = None,
         patches: bool = True,
+        seed: int | None = None,
+        warm_up: bool = True,
     ) -> Path | list[Path]:
         """Write the traced methods, bent, to a file, with live controls (see `torchbend.export.export`).
 
@@ -158,6 +160,9 @@ class BendedModule(Selecting, Tracing, Bending, Versions, Looking):
                 ``(in_channels, in_ratio, out_channels, out_ratio)``; all traced methods by default.
             inputs: for the other targets: example inputs by method.
             patches: for nn~: write a patch for Pure Data and one for Max beside the file.
+            seed: for nn~: an attribute ``seed`` of this value; random numbers begin there when the file is
+                loaded, and anew when it is set.
+            warm_up: for nn~: play silence when the file is loaded, so that the first blocks are fast.
 
         Returns:
             The path of the file; for ``"onnx"`` and ``"pt2"`` the paths of the files, one for each method.
@@ -169,7 +174,7 @@ class BendedModule(Selecting, Tracing, Bending, Versions, Looking):
         """
         from torchbend.export import export
 
-        return export(self._engine, path, target, methods, inputs, patches)
+        return export(self._engine, path, target, methods, inputs, patches, seed=seed, warm_up=warm_up)
 
     @classmethod
     def copy(cls, module: nn.Module) -> nn.Module:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,11 +12,11 @@ from typing import IO, Any
 
 import torch
 
-from torchbend.export.check.blocks import Method
+from torchbend.export.check.blocks import FAILURES, Method
 from torchbend.export.check.facts import Facts
 from torchbend.export.check.findings import Finding
 from torchbend.export.check.program import Program
-from torchbend.export.check.protocol import Attribute
+from torchbend.export.check.protocol import Attribute, compiled
 
 __all__ = ["LARGEST_BLOCK", "SMALLEST_BLOCK", "Session"]
 
@@ -37,6 +39,7 @@ class Session:
         sizes: of the blocks in samples; filled in when the methods are known.
         asked: sizes that were asked for instead of all.
         methods, attributes: filled in when they are known.
+        unplayed: the file, read once, of which copies are played.
     """
 
     path: Path
@@ -48,6 +51,7 @@ class Session:
     sizes: list[int] = field(default_factory=list)
     methods: list[Method] = field(default_factory=list)
     attributes: list[Attribute] = field(default_factory=list)
+    unplayed: Any = None
 
     def step(self, what: str) -> None:
         """Says what is done next: the last word of a process that dies."""
@@ -61,9 +65,22 @@ class Session:
         """Hands over a result."""
         self._write({"result": name, "value": value})
 
+    def fresh(self) -> Any:
+        """The file, read anew, and asked for its methods as nn~ does then."""
+        module: Any = torch.jit.load(str(self.path), map_location="cpu").eval()  # type: ignore[no-untyped-call]
+        if compiled(module, "get_methods"):
+            with contextlib.suppress(*FAILURES):  # told where methods are read
+                module.get_methods()
+        return module
+
     def load(self) -> Any:
-        """The file, loaded afresh."""
-        return torch.jit.load(str(self.path), map_location="cpu").eval()  # type: ignore[no-untyped-call]
+        """The file as it is after loading: a copy, which is fast from the first block on."""
+        if self.unplayed is None:
+            self.unplayed = self.fresh()
+        try:
+            return copy.deepcopy(self.unplayed)
+        except FAILURES:  # it holds what cannot be copied
+            return self.fresh()
 
     @property
     def smallest(self) -> int:

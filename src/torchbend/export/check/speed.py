@@ -27,7 +27,7 @@ def measure(session: Session) -> None:
     """Times all methods at all sizes; a method that fails is left out."""
     for samples in session.sizes:
         session.step(f"timing blocks of {samples} samples")
-        module = session.load()
+        module = session.fresh()
         for method in session.methods:
             try:
                 times, used = _times(module, method, samples)

@@ -70,6 +70,7 @@ def stage_of(
     switches: Collection[str] = (),
     sample_rate: int | None = None,
     max_batch: int | None = None,
+    seed: int | None = None,
 ) -> Stage:
     """What an exported file holds, for its patches.
 
@@ -80,9 +81,11 @@ def stage_of(
         switches: its attributes that are no controls, each a bool.
         sample_rate: of the host, in Hz.
         max_batch: signals that its state holds at once.
+        seed: of its random numbers, where it has an attribute for that.
     """
     knobs = [Knob(c.name, c.type.__name__, c.value, *c.range) for c in engine.controls]
     knobs += [Knob(switch, "bool", 0.0) for switch in switches]
+    knobs += [] if seed is None else [Knob("seed", "int", seed, 0)]
     return Stage(name, {n: m.about for n, m in methods.items()}, tuple(knobs), sample_rate, max_batch)
 
 
