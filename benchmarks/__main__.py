@@ -12,6 +12,7 @@ import torch
 from benchmarks.activations import early_activations
 from benchmarks.capture import captures
 from benchmarks.controls import streaming
+from benchmarks.corpus import corpora
 from benchmarks.exports import exports
 from benchmarks.forward import activations, weights
 from benchmarks.harness import Section, Settings
@@ -35,6 +36,7 @@ SECTIONS: dict[str, Callable[[Settings], Section]] = {
     "rave_streams": streams,
     "rave_offline": offline,
     "rave_loading": loading,
+    "corpus": corpora,
     "rave_exports": exports,
 }
 _PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"

@@ -124,11 +124,11 @@ def _copied(sound: Entry, task: Task, file: IO[bytes], start: int) -> Entry:
     if refused is not None:
         file.flush()
         file.truncate(place)
-        return replace(sound, rejected=refused[0], detail=refused[1])
+        return sound._replace(rejected=refused[0], detail=refused[1])
     missing = max(0, limits.frames - seen.frames)
     file.write(bytes(missing * header.channels * BYTES_OF_SAMPLE))
     frames = seen.frames + missing
-    return replace(sound, frames=frames, file=task.file, start=start, clipped=seen.clipped)
+    return sound._replace(frames=frames, file=task.file, start=start, clipped=seen.clipped)
 
 
 def _looked_at(sound: Entry, task: Task) -> Entry:
@@ -141,12 +141,12 @@ def _looked_at(sound: Entry, task: Task) -> Entry:
             found = _Seen()
             found.frames = frames
             refused = found.refusal(replace(limits, pad=False), rate) or ("too short", "it has no samples")
-            return replace(sound, rejected=refused[0], detail=refused[1])
+            return sound._replace(rejected=refused[0], detail=refused[1])
         last = min(frames, rate)
         found_last = decode(sound.source, rate, channels, (frames - last) / rate).shape[1]
     except (AudioFileError, MissingExtraError) as error:
-        return replace(sound, rejected="unreadable", detail=reason(error))
-    return replace(sound, frames=min(frames, frames - last + found_last))
+        return sound._replace(rejected="unreadable", detail=reason(error))
+    return sound._replace(frames=min(frames, frames - last + found_last))
 
 
 def _clipped(block: NDArray[np.float32]) -> int:

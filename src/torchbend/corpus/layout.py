@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from torchbend.errors import CorpusError
 
@@ -49,8 +49,7 @@ class Header:
         return json.dumps({"format": FORMAT, "version": VERSION, **asdict(self)}, indent=1) + "\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One line of the index: a sound, or a file that was refused.
 
     Args:
@@ -81,7 +80,8 @@ class Entry:
 
     def line(self) -> bytes:
         """The entry as a line of the index; what has its default is left out."""
-        given = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
+        defaults = self._field_defaults
+        given = {name: value for name, value in self._asdict().items() if value != defaults.get(name)}
         return json.dumps(given, separators=(",", ":")).encode() + b"\n"
 
 
@@ -165,14 +165,22 @@ def read_entries(folder: Path) -> list[Entry]:
         return []
     except OSError as error:
         raise CorpusError("the index cannot be read", site=str(path), got=str(error)) from error
-    return list(_parsed(text, path))
+    lines = text.splitlines()
+    try:
+        return [Entry(**found) for found in json.loads(b"[" + b",".join(lines) + b"]")]
+    except (ValueError, TypeError):
+        return list(_one_by_one(lines, path))
 
 
-def _parsed(text: bytes, path: Path) -> Iterator[Entry]:
-    for number, line in enumerate(text.splitlines(), start=1):
+def _one_by_one(lines: list[bytes], path: Path) -> Iterator[Entry]:
+    """The entries of an index in which some line is damaged.
+
+    Raises:
+        CorpusError: names the line.
+    """
+    for number, line in enumerate(lines, start=1):
         try:
-            found: Any = json.loads(line)
-            yield Entry(**found)
+            yield Entry(**json.loads(line))
         except (ValueError, TypeError) as error:
             raise CorpusError(
                 "a line of the index is damaged",

@@ -21,9 +21,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,8 +49,7 @@ FULL_SCALE = 32768
 """The 16-bit number of a sample of 1."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sound:
+class Sound(NamedTuple):
     """A sound of a corpus, or a part of one.
 
     Args:
@@ -218,7 +216,8 @@ class Corpus:
         length = max(1, round(seconds * self.sample_rate))
         cut: list[Sound] = []
         for sound in self.sounds:
-            spans = parts(sound.frames, length) if sound.group in alone else []
+            long = sound.frames > length and sound.group in alone
+            spans = parts(sound.frames, length) if long else []
             cut += [_part(sound, k, *span) for k, span in enumerate(spans)] if len(spans) > 1 else [sound]
         return Corpus(self.path, self.header, cut)
 
@@ -253,12 +252,13 @@ class Corpus:
 
 
 def _sound(entry: Entry) -> Sound:
-    return Sound(entry.name, entry.frames, entry.source, entry.group, entry.file, entry.start)
+    name, source, group, frames, file, start = entry[:6]
+    return Sound(name, frames, source, group, file, start)
 
 
 def _part(sound: Sound, number: int, start: int, frames: int) -> Sound:
     name = f"{sound.name}#{number}"
-    return replace(sound, name=name, group=name, start=sound.start + start, frames=frames)
+    return sound._replace(name=name, group=name, start=sound.start + start, frames=frames)
 
 
 def _alone(sounds: Sequence[Sound]) -> set[str]:
