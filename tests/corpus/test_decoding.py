@@ -68,6 +68,25 @@ def test_a_part_is_the_same_as_a_cut_of_the_whole(stereo: Path, rate: int | None
         assert np.abs(part - wanted).max() < 2e-6
 
 
+@pytest.mark.parametrize(
+    ("suffix", "subtype"), [("mp3", None), ("ogg", "VORBIS"), ("ogg", "OPUS"), ("flac", None)]
+)
+def test_compressed_files_are_entered_at_the_right_sample(
+    tmp_path: Path, suffix: str, subtype: str | None
+) -> None:
+    rate = 48000
+    path = tmp_path / f"sweep.{suffix}"
+    time = np.arange(8 * rate) / rate
+    sweep = 0.3 * np.sin(2 * np.pi * (200 + 60 * time) * time)
+    soundfile.write(path, sweep, rate, subtype=subtype)
+    whole = decode(path)
+    assert np.abs(whole[0] - sweep)[1000:-1000].max() < 0.03
+    # libsndfile is some hundred frames off in the last page of Ogg Vorbis: not tried there.
+    for start in (0.1, 0.7, 2.345, 5.4):
+        part = decode(path, start=start, seconds=0.5)
+        np.testing.assert_allclose(part, whole[:, round(start * rate) :][:, : rate // 2], atol=1e-6)
+
+
 def test_behind_the_end_there_is_nothing(stereo: Path) -> None:
     assert list(decode_blocks(stereo, start=5)) == []
     with pytest.raises(AudioFileError, match=r"no sound to read[\s\S]*stereo.wav"):

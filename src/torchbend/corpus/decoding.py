@@ -72,7 +72,8 @@ def decode_blocks(
     """Decode a sound file block by block: an hour of sound never lies in memory as a whole.
 
     Resampling is soxr's "HQ" (linear phase, 20 bit), streamed. A start inside the file gives the same
-    samples as decoding it from its beginning and cutting there.
+    samples as decoding it from its beginning and cutting there (in the last second or so of Ogg Vorbis,
+    libsndfile may be some hundred frames off).
 
     Args:
         path: the file, as for :func:`probe`.

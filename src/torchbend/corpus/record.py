@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +25,9 @@ _PAUSE = 5.0
 
 _SHARE = 0.02
 """Of the time, at most, that goes into writing a record that has grown long."""
+
+_HALF = re.compile(r"\..+-[0-9a-f]{12}\.wav")
+"""Files that :func:`~torchbend.display.atomic.replacing` was writing."""
 
 
 def read_record(folder: str | os.PathLike[str]) -> dict[str, dict[str, Any]]:
@@ -104,6 +108,8 @@ class Record:
 def recording(folder: Path, files: Iterable[Path]) -> Iterator[Record]:
     """The record of an output folder, to which no other run writes in the meantime.
 
+    What a killed run has left half written is removed.
+
     Args:
         folder: made where it is not there.
         files: what is going to be written.
@@ -126,6 +132,9 @@ def recording(folder: Path, files: Iterable[Path]) -> Iterator[Record]:
         with open(folder / f".{AUGMENTATION}.lock", "wb") as held:
             if not lock(held):
                 raise CorpusError("another run writes to this folder", site=str(folder))
+            for left in folder.rglob(".*-*.wav"):
+                if _HALF.fullmatch(left.name):
+                    left.unlink(missing_ok=True)
             record = Record(path, read_record(folder))
             record.write({})
             yield record

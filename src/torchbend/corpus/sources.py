@@ -20,6 +20,9 @@ Block: TypeAlias = NDArray[np.float32]
 BLOCK = 1 << 16
 """Frames that are read at once."""
 
+_SETTLE = 1 << 15
+"""Frames of an MP3 file that are decoded and dropped after a jump."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -71,14 +74,24 @@ def open_soundfile(path: Path) -> Iterator[Source]:
 
 
 def _frames(soundfile: Any, file: Any, path: Path, first: int, count: int | None) -> Iterator[Block]:
+    """Frames from ``first`` on.
+
+    An MP3 frame draws on bits of earlier ones, so that libsndfile gives up to a tenth of a second of zeros
+    after every jump; and soundfile jumps after every reading. There each block begins earlier, and that
+    beginning is dropped.
+    """
+    settle, size = (_SETTLE, 4 * BLOCK) if file.format == "MP3" else (0, BLOCK)
     left = max(0, file.frames - first) if count is None else count
     try:
         file.seek(min(first, file.frames))
         while left > 0:
-            samples = file.read(min(left, BLOCK), dtype="float32", always_2d=True)
+            early = min(settle, first)
+            if settle:
+                file.seek(min(first - early, file.frames))
+            samples = file.read(early + min(left, size), dtype="float32", always_2d=True)[early:]
             if len(samples) == 0:
                 return
-            left -= len(samples)
+            first, left = first + len(samples), left - len(samples)
             yield np.ascontiguousarray(samples.T)
     except soundfile.SoundFileError as error:
         raise unreadable(path, error, "the file is damaged: copy or decode it anew") from error
