@@ -219,6 +219,20 @@ def test_loudness_and_full_scale_on_the_way(sounds: Path, tmp_path: Path) -> Non
     assert np.abs(found).max() == pytest.approx(1, abs=1e-3)
 
 
+def test_channels_are_kept_where_asked_and_stay_together(sounds: Path, tmp_path: Path) -> None:
+    keep = Conversion(8000, channels=None)
+    resample_folder(sounds / "deep" / "b.flac", tmp_path / "out", keep, Augmentation(bells=1), copies=1)
+    found, _ = soundfile.read(tmp_path / "out" / "b.wav", dtype="float32")
+    assert found.shape == (4000, 2)
+    for channel, frequency in enumerate((300, 500)):
+        wanted = tone(0.5, frequency, rate=8000)
+        assert np.abs(found[:, channel] - wanted)[400:-400].max() < 1e-3
+    altered, _ = soundfile.read(tmp_path / "out" / "b_001.wav", dtype="float32")
+    assert altered.shape[1] == 2
+    peaks = np.abs(np.fft.rfft(altered, axis=0)).argmax(0)
+    assert peaks[1] / peaks[0] == pytest.approx(500 / 300, rel=0.02)
+
+
 def test_silence_is_cut_and_what_sounds_is_kept() -> None:
     quiet = np.zeros(RATE, np.float32)
     sound = np.concatenate([quiet, tone(1.0), quiet, tone(1.0), quiet[:1000]])[None]
