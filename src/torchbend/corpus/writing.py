@@ -219,6 +219,8 @@ def sample_file(path: Path, start: int, channels: int) -> Iterator[IO[bytes]]:
             file.truncate(start * channels * BYTES_OF_SAMPLE)
             yield file
             _to_disk(file)
+        if start == 0:
+            _folder_to_disk(path.parent)  # the file may be new
     except OSError as error:
         raise CorpusError(
             "samples cannot be written",
