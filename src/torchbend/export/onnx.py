@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ from torchbend.export.agreement import agree
 from torchbend.export.functional import Functional
 from torchbend.export.metadata import KEY, describe, input_name, output_names
 from torchbend.export.per_method import write_each
-from torchbend.export.program import any_size, exported_program, quiet
+from torchbend.export.program import Sizes, any_size, exported_program, free_sizes, quiet
+from torchbend.export.sized import input_nodes, sized_graph
 
 __all__ = ["OPSET", "export_onnx"]
 
@@ -81,23 +82,47 @@ def _need_packages() -> None:
 
 
 def _write(functional: Functional, path: Path, opset: int) -> None:
-    program, sizes = exported_program(functional)
+    try:
+        _save(functional, free_sizes(functional), path, partial(_written, opset=opset))
+    except ExportError:  # torch's own exporter knows more operations, and tells where it fails
+        program, sizes = exported_program(functional)
+        _save(functional, sizes, path, lambda *_: _translated(functional, program, opset))
+
+
+def _save(functional: Functional, sizes: Sizes, path: Path, made: Callable[..., Any]) -> None:
+    """Make a graph, write it, and compare the file with the live model."""
+    from torchbend.export.onnx_layout import for_blocks, save
+
+    model = made(functional, sizes)
     inputs, states, controls = functional.arguments()
     results, _ = functional(inputs, states, controls)
     names = [input_name(name, place) for name, value in inputs.items() for place, _ in walk(value)]
-    model = _translated(functional, program, opset)
     graph = model.graph
     into = [*names, *(f"state.{n}" for n in states), *controls]
     out = [*output_names(len(results)), *(f"next.{n}" for n in states)]
     for value, name in (*zip(graph.inputs, into, strict=True), *zip(graph.outputs, out, strict=True)):
         value.name = name
-    from torchbend.export.onnx_layout import for_blocks, save
-
     turned = for_blocks(model)
     described = describe(functional, sizes, names, results, turned)
     model.metadata_props[KEY] = json.dumps(described)
     save(model, path)
     agree(functional, sizes, _runner(path, names, turned))
+
+
+def _written(functional: Functional, sizes: Sizes, opset: int) -> Any:
+    """The method as an ONNX graph (an ``onnx_ir.Model``), written by this package.
+
+    Raises:
+        ExportError: it has an operation that is not known here, or takes another way at other sizes.
+    """
+    from torchbend.export.onnx_arithmetic import ARITHMETIC
+    from torchbend.export.onnx_layout import swept
+    from torchbend.export.onnx_spectra import SPECTRA
+    from torchbend.export.onnx_tensors import TENSORS
+    from torchbend.export.onnx_write import written
+
+    graph = sized_graph(functional, sizes)
+    return swept(written(graph, input_nodes(graph, functional), ARITHMETIC | TENSORS | SPECTRA, opset))
 
 
 def _translated(functional: Functional, program: ExportedProgram, opset: int) -> Any:

@@ -6,7 +6,7 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-__all__ = ["for_blocks", "save", "simplified"]
+__all__ = ["for_blocks", "save", "simplified", "swept"]
 
 _LARGEST = 2_000_000_000
 
@@ -31,6 +31,22 @@ def simplified(model: Any) -> Any:
         passes.RemoveUnusedNodesPass(),
         passes.RemoveUnusedFunctionsPass(),
         passes.RemoveUnusedOpsetsPass(),
+    ):
+        step(model)
+    return model
+
+
+def swept(model: Any) -> Any:
+    """The model without copies, and without what is computed twice or for nobody.
+
+    Args:
+        model: an ``onnx_ir.Model``; it is changed.
+    """
+    passes: Any = importlib.import_module("onnx_ir.passes.common")
+    for step in (
+        passes.IdentityEliminationPass(),
+        passes.CommonSubexpressionEliminationPass(),
+        passes.RemoveUnusedNodesPass(),
     ):
         step(model)
     return model
