@@ -15,10 +15,13 @@ import torchbend as tb
 Program = Callable[..., Result]
 
 
-def test_options_bends_and_controls(birds: Path, folder: Path, program: Program) -> None:
-    words = ("--latents", 3, "--channels", 2, "--sr", 88200, "--batch", 1, "--fill", "zeros", "--means")
+def test_a_bent_model_is_written_and_plays(birds: Path, folder: Path, program: Program) -> None:
+    model = tb.rave.load(birds)
+    model.fidelity.copy_(torch.tensor([0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99, 1.0]))
+    tb.rave.save(model, folder / "curved.safetensors")
     bend = ("--bend", birds.parent / "r.json", "--set", "amount=0.5")
-    result = program("rave", "export", birds, "--out", "m.ts", *words, *bend)
+    words = ("--fidelity", 0.75, "--batch", 1, "--means")
+    result = program("rave", "export", "curved.safetensors", "--out", "m.ts", *words, *bend)
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines() == [
         "bent 1 site(s): decoder.net.21.weight_g",
@@ -26,29 +29,27 @@ def test_options_bends_and_controls(birds: Path, folder: Path, program: Program)
         "next: torchbend check m.ts",
     ]
     facts = json.loads((folder / "m.json").read_text("utf-8"))
-    assert facts["methods"]["encode"] == [2, 1, 6, 4096]
-    assert facts["sample_rate"] == 88200 and facts["max_batch"] == 1
+    assert facts["methods"]["encode"] == [1, 1, 3, 2048] and facts["max_batch"] == 1
     loaded = torch.jit.load(folder / "m.ts")  # type: ignore[no-untyped-call]
     assert loaded.get_amount() == (0.5,)
-    assert loaded.forward(torch.randn(1, 2, 8192)).shape == (1, 2, 8192)
-
-
-def test_fidelity_chooses_the_latents_and_the_model_plays(
-    birds: Path, folder: Path, program: Program
-) -> None:
-    model = tb.rave.load(birds)
-    model.fidelity.copy_(torch.tensor([0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99, 1.0]))
-    tb.rave.save(model, folder / "curved.safetensors")
-    words = ("--fidelity", 0.75, "--means", "--no-patches")
-    result = program("rave", "export", "curved.safetensors", "--out", "m.ts", *words)
-    assert result.exit_code == 0, result.output
-    assert {path.name for path in folder.glob("m.*")} == {"m.ts", "m.json"}
-    assert json.loads((folder / "m.json").read_text("utf-8"))["methods"]["encode"][2] == 3
+    model.get_parameter("decoder.net.21.weight_g").mul_(0.5)
     x = 0.1 * torch.randn(1, 1, 4 * 2048)
-    loaded = torch.jit.load(folder / "m.ts")  # type: ignore[no-untyped-call]
     model.stream()
     with torch.no_grad(), model.encoder.sampling(False):
         torch.testing.assert_close(loaded.forward(x), model(x), atol=1e-5, rtol=1e-4)
+
+
+def test_options_reach_the_one_way_to_export(
+    birds: Path, folder: Path, program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, object]] = []
+    monkeypatch.setattr(tb.BendedRAVE, "export", lambda self, *_, **how: asked.append(how))
+    given = {"latents": 3, "channels": 2, "sample_rate": 88200, "batch": 1, "prior": Path("p.ckpt")}
+    words = ("--latents", 3, "--channels", 2, "--sr", 88200, "--batch", 1, "--prior", "p.ckpt")
+    for more in ((), (*words, "--fill", "zeros", "--means", "--no-patches")):
+        assert program("rave", "export", birds, "--out", "m.ts", *more).exit_code == 0
+    assert asked[0] == {"fidelity": 0.95, "fill": "noise", "sample": True, "patches": True}
+    assert asked[1] == {"fidelity": 0.95, "fill": "zeros", "sample": False, "patches": False, **given}
 
 
 @pytest.mark.parametrize(
