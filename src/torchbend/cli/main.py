@@ -89,3 +89,7 @@ app.add_typer(rave)
 def main() -> None:
     """Runs the program on the words that it was started with."""
     app()
+
+
+if __name__ == "__main__":
+    main()

@@ -176,7 +176,7 @@ class Training:
                 took = time.perf_counter() - begun
                 at.step_seconds, at.waited = took / (at.step - since), waited / took
                 at.seconds = before = before + took
-                at.values = {name: float(torch.stack(held).mean()) for name, held in sums.items()}
+                at.values = self._means(sums)
                 self._log(records, board)
                 tell(at)
                 sums, waited, since, begun = {}, 0.0, at.step, time.perf_counter()
@@ -186,6 +186,14 @@ class Training:
                 self._save(f"step_{at.step}.ckpt")
             if at.step % settings.checkpoint_every == 0 or last:
                 self._save()
+
+    def _means(self, sums: Mapping[str, list[Tensor]]) -> dict[str, float]:
+        """The means of losses, over all processes."""
+        if not sums:
+            return {}
+        means = torch.stack([torch.stack(held).mean() for held in sums.values()])
+        means = self.accelerator.reduce(means, "mean")
+        return dict(zip(sums, means.tolist(), strict=True))
 
     def _step(self, x: Tensor) -> dict[str, Tensor]:
         at = self.at
@@ -224,7 +232,7 @@ class Training:
         torch.manual_seed(self.settings.seed)
         with engine.averaged():
             found = validate(self.model, self.data.validation(), engine.warmed_up)
-        if found.components is not None and not engine.warmed_up:
+        if found.components is not None and not (engine.warmed_up and self.settings.as_original):
             self.model.latent_pca.copy_(found.components.pca)
             self.model.latent_mean.copy_(found.components.mean)
             self.model.fidelity.copy_(found.components.fidelity)

@@ -114,6 +114,10 @@ def train(
         int,
         typer.Option("--save-every", "--save_every", min=1, help="Steps between checkpoints that are kept."),
     ] = 500_000,
+    checkpoint_every: Annotated[
+        int,
+        typer.Option("--checkpoint-every", min=1, help="Steps between checkpoints that replace one another."),
+    ] = 1_000,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of all chance.")] = 0,
     as_original: Annotated[
         bool, typer.Option("--as-original", help="Reproduce what the original gets wrong.")
