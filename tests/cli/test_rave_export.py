@@ -44,11 +44,21 @@ def test_options_reach_the_one_way_to_export(
 ) -> None:
     asked: list[dict[str, object]] = []
     monkeypatch.setattr(tb.BendedRAVE, "export", lambda self, *_, **how: asked.append(how))
-    given = {"latents": 3, "channels": 2, "sample_rate": 88200, "batch": 1, "prior": Path("p.ckpt")}
+    plain = {"seed": None, "warm_up": True}
+    given = {
+        "seed": 7,
+        "warm_up": False,
+        "latents": 3,
+        "channels": 2,
+        "sample_rate": 88200,
+        "batch": 1,
+        "prior": Path("p.ckpt"),
+    }
     words = ("--latents", 3, "--channels", 2, "--sr", 88200, "--batch", 1, "--prior", "p.ckpt")
+    words += ("--noise-seed", 7, "--no-warm-up")
     for more in ((), (*words, "--fill", "zeros", "--means", "--no-patches")):
         assert program("rave", "export", birds, "--out", "m.ts", *more).exit_code == 0
-    assert asked[0] == {"fidelity": 0.95, "fill": "noise", "sample": True, "patches": True}
+    assert asked[0] == {"fidelity": 0.95, "fill": "noise", "sample": True, "patches": True, **plain}
     assert asked[1] == {"fidelity": 0.95, "fill": "zeros", "sample": False, "patches": False, **given}
 
 

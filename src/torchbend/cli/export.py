@@ -68,21 +68,8 @@ def export(
     batch: Annotated[
         int | None, typer.Option("--batch", min=1, help="RAVE: signals that mc.nn~ may play at once; 4.")
     ] = None,
-    noise_seed: Annotated[
-        int | None,
-        typer.Option(
-            "--noise-seed",
-            min=0,
-            metavar="N",
-            help="For nn~: an attribute seed; random numbers begin at N when the file is loaded.",
-        ),
-    ] = None,
-    warm_up: Annotated[
-        bool,
-        typer.Option(
-            "--warm-up/--no-warm-up", help="For nn~: the first blocks are fast, loading takes longer."
-        ),
-    ] = True,
+    noise_seed: options.NoiseSeed = None,
+    warm_up: options.WarmUp = True,
     prior: Annotated[
         Path | None,
         typer.Option(
@@ -105,9 +92,7 @@ def export(
     loose: options.Loose = False,
     arg: options.Arguments = None,
     seed: options.Seed = 0,
-    patches: Annotated[
-        bool, typer.Option("--patches/--no-patches", help="For nn~: patches for Pure Data and Max beside it.")
-    ] = True,
+    patches: options.Patches = True,
 ) -> None:
     """Write a model, bent, to a file that Max, Pure Data or other programs play, with its controls as knobs.
 

@@ -16,8 +16,11 @@ __all__ = [
     "Loose",
     "Model",
     "Mono",
+    "NoiseSeed",
+    "Patches",
     "SampleRate",
     "Seed",
+    "WarmUp",
     "Weights",
 ]
 
@@ -60,3 +63,19 @@ SampleRate = Annotated[
 Mono = Annotated[bool, typer.Option("--mono", help="Average the channels of sound inputs.")]
 Seed = Annotated[int, typer.Option("--seed", help="Of random weights, random inputs and random callbacks.")]
 Device = Annotated[str, typer.Option("--device", help="Where to compute: cpu, cuda, mps.")]
+NoiseSeed = Annotated[
+    int | None,
+    typer.Option(
+        "--noise-seed",
+        min=0,
+        metavar="N",
+        help="For nn~: an attribute seed; random numbers begin at N when the file is loaded.",
+    ),
+]
+WarmUp = Annotated[
+    bool,
+    typer.Option("--warm-up/--no-warm-up", help="For nn~: the first blocks are fast, loading takes longer."),
+]
+Patches = Annotated[
+    bool, typer.Option("--patches/--no-patches", help="For nn~: patches for Pure Data and Max beside it.")
+]

@@ -51,9 +51,9 @@ def export(
     bends: Bends = None,
     control: Controls = None,
     seed: options.Seed = 0,
-    patches: Annotated[
-        bool, typer.Option("--patches/--no-patches", help="Patches for Pure Data and Max beside the file.")
-    ] = True,
+    noise_seed: options.NoiseSeed = None,
+    warm_up: options.WarmUp = True,
+    patches: options.Patches = True,
 ) -> None:
     """Write a model, bent or not, as a streaming file that nn~ plays, with its controls as knobs.
 
@@ -66,6 +66,7 @@ def export(
     target = "nn~"
     check_words(target, out, fill)
     how: dict[str, Any] = {"fidelity": fidelity, "fill": fill, "sample": not means, "patches": patches}
+    how |= {"seed": noise_seed, "warm_up": warm_up}
     given = {"latents": latents, "channels": channels, "sample_rate": sr, "batch": batch, "prior": prior}
     how |= {name: value for name, value in given.items() if value is not None}
     with steps(3) as tell:
