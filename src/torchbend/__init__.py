@@ -9,6 +9,8 @@ import importlib
 import importlib.util
 from typing import TYPE_CHECKING, Any
 
+from torchbend.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from torchbend import errors as errors
     from torchbend.bending.callback import BendingCallback, CallbackChain
@@ -57,7 +59,6 @@ if TYPE_CHECKING:
     from torchbend.interfaces import BendedRAVE, Interface
     from torchbend.module import BendedModule, BendedWrapper
 
-__version__ = "0.1.0"
 
 __all__ = [
     "Affine",

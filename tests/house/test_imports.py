@@ -15,7 +15,7 @@ HEAVY = ("rich", "soundfile", "soxr", "plotly", "matplotlib", "IPython", "transf
 
 # Each floor may import the ones before it; the parts of one floor know nothing of each other.
 FLOORS = (
-    ("errors",),
+    ("errors", "version"),
     ("display",),
     ("audio", "plots", "weights_file"),
     ("capture", "rave", "distributions", "corpus"),

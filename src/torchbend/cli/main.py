@@ -65,7 +65,7 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
-        from torchbend import __version__
+        from torchbend.version import __version__
 
         typer.echo(f"torchbend {__version__}")
         raise typer.Exit

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Collection, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from torchbend.export.functional import Functional
 from torchbend.export.program import Sizes
+from torchbend.version import __version__
 
 __all__ = ["KEY", "describe", "file_for", "input_name", "output_names"]
 
@@ -69,7 +69,7 @@ def describe(
         "sample_rate": _number(getattr(model, "sample_rate", None)),
         "delay": _delay(functional),
         "ratio": _number(getattr(model, "ratio", None)),
-        "versions": {"torch": torch.__version__, "torchbend": _own_version()},
+        "versions": {"torch": torch.__version__, "torchbend": __version__},
     }
 
 
@@ -112,13 +112,6 @@ def _delay(functional: Functional) -> float | None:
         return None
     delay = getattr(model, "delay", None)
     return float(delay(method)) if callable(delay) else None
-
-
-def _own_version() -> str:
-    try:
-        return version("torchbend")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 def input_name(name: str, place: tuple[int | str, ...]) -> str:

@@ -27,6 +27,7 @@ from torchbend.training.records import Records
 from torchbend.training.schedules import beta
 from torchbend.training.settings import TrainSettings
 from torchbend.training.validation import Validation, validate
+from torchbend.version import __version__
 
 __all__ = ["Listener", "Progress", "Training"]
 
@@ -266,13 +267,11 @@ class Training:
             self.folder.save({**self.engine.state(), "epoch": self.at.epoch, "torchbend": own}, name)
 
     def _facts(self) -> dict[str, Any]:
-        import torchbend
-
         return {
             "corpus": str(self.corpus.path),
             "excerpts": {"train": len(self.data.train), "held_out": len(self.data.held_out)},
             "parameters": sum(p.numel() for p in self.model.parameters()),
-            "versions": {"torchbend": torchbend.__version__, "torch": torch.__version__},
+            "versions": {"torchbend": __version__, "torch": torch.__version__},
             "device": str(self.accelerator.device),
             "processes": self.accelerator.num_processes,
         }

@@ -58,7 +58,8 @@ class STFT(nn.Module):
             )
         half = self.size // 2
         reflected = F.pad(x.flatten(0, 1), (half, half), mode="reflect")
-        return torch.fft.rfft(reflected.unfold(-1, self.size, self.size // 4) * self.window)
+        spectrum: Tensor = torch.fft.rfft(reflected.unfold(-1, self.size, self.size // 4) * self.window)
+        return spectrum
 
     def gradient(self, spectrum: Tensor, magnitudes: Tensor, slope: Tensor, shape: torch.Size) -> Tensor:
         """What a slope for each magnitude means for the signal.
