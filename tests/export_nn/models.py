@@ -35,6 +35,19 @@ PRESETS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
 }
 """The configurations by name: names and values for `preset`."""
 
+CHECKED = (
+    "v1",
+    "two_signals",
+    "v3",
+    "discrete",
+    "causal",
+    "spherical",
+    "wasserstein",
+    "two_channels",
+    "nopqmf",
+)
+"""One of each kind, as small as it can be; ``two_signals`` is v2."""
+
 PLAIN: dict[str, Any] = {"sample": False, "fill": "zeros"}
 """Nothing is drawn."""
 
@@ -113,35 +126,13 @@ def bent_additive() -> tb.BendedModule:
 
 
 CONTEXT = 16
-"""Mel frames that the vocoder on stage looks at before and after those that it plays."""
-
-
-class StagedVocoder(nn.Module):
-    """A small HiFi-GAN that remembers the last mel frames, so that blocks have no borders.
-
-    ``[B, 16, T]`` to ``[B, 1, 16 T]``, late by `CONTEXT` frames; up to four rows.
-    """
-
-    past: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        torch.manual_seed(0)
-        self.net = vocoder_with_parametrized_norm()
-        self.register_buffer("past", torch.zeros(4, 16, 2 * CONTEXT))
-
-    def forward(self, mel: Tensor) -> Tensor:
-        rows, frames = mel.shape[0], mel.shape[-1]
-        heard = torch.cat([self.past[:rows], mel], -1)
-        self.past[:rows].copy_(heard[..., -2 * CONTEXT :])
-        sound: Tensor = self.net(heard)
-        return sound.narrow(-1, 16 * CONTEXT, 16 * frames)
+"""Mel frames that the vocoder looks at before and after those that it plays."""
 
 
 def bent_vocoder() -> tb.BendedModule:
-    """With a control on its first layer and one on its output."""
-    bended = tb.BendedModule(StagedVocoder().eval())
+    """A small HiFi-GAN, ``[B, 16, T]`` to ``[B, 1, 16 T]``, with two controls."""
+    torch.manual_seed(0)
+    bended = tb.BendedModule(vocoder_with_parametrized_norm().eval())
     bended.trace("forward", torch.randn(1, 16, 64, generator=torch.Generator().manual_seed(0)))
-    bended.module.past.zero_()
-    bend(bended, r"net\.first\.parametrizations\.weight\.original0$", "tanh$")
+    bend(bended, r"first\.parametrizations\.weight\.original0$", "tanh$")
     return bended

@@ -41,27 +41,63 @@ def test_the_additive_synthesiser_is_played(tmp_path: Path) -> None:
     assert batch.shape == (3, 1, 8192) and torch.equal(batch[0], batch[2])
 
 
-def test_a_vocoder_is_played(tmp_path: Path) -> None:
+def test_a_vocoder_is_played_without_borders(tmp_path: Path) -> None:
     bended = bent_vocoder()
-    path = bended.export(tmp_path / "vocoder.ts")
+    path = bended.export(tmp_path / "vocoder.ts", context=CONTEXT, batch=2)
     facts = json.loads(path.with_suffix(".json").read_text())
     assert facts["methods"] == {"forward": [16, 16, 1, 1]}
+    assert facts["delays"] == {"forward": 16 * CONTEXT} and facts["max_batch"] == 2
     mel = torch.randn(2, 16, 80)
+    past = [torch.zeros(2, 16, 2 * CONTEXT)]
 
     def live(block: Tensor) -> Tensor:
+        past[0] = torch.cat([past[0], block], -1)
+        heard = past[0][..., -2 * CONTEXT - block.shape[-1] :]
         with torch.no_grad():
-            return bended(block)
+            return bended(heard)[..., 16 * CONTEXT : -16 * CONTEXT]
 
     wanted, got = both(loaded(path), bended, "forward", live, blocks_of(mel, 1, (1, 2, 3, 5)), SETTINGS)
     assert away(wanted, got) <= 1e-5
     bended.update("drive", 1.25)
     bended.update("shift", 0.1)
-    stream = played(loaded(path), "forward", mel, 1, (7, 1))
-    bended.module.past.zero_()
-    padded = torch.nn.functional.pad(mel, (CONTEXT, 0))
+    streams = [played(loaded(path), "forward", mel, 1, sizes) for sizes in ((7, 1), (80,))]
     with torch.no_grad():
-        whole = bended(padded)[..., 16 * CONTEXT :]
-    assert away(whole, stream) <= 1e-4
+        whole = bended(torch.nn.functional.pad(mel, (3 * CONTEXT, 0)))[..., 2 * 16 * CONTEXT :]
+    for stream in streams:
+        assert away(whole[..., : 16 * 80], stream) <= 1e-4, "the whole signal, late by what is told"
+
+
+def test_without_context_it_clicks_at_the_borders_of_blocks(tmp_path: Path) -> None:
+    path = bent_vocoder().export(tmp_path / "vocoder.ts")
+    facts = json.loads(path.with_suffix(".json").read_text())
+    assert facts["delays"] == {} and facts["max_batch"] == 16
+    mel = torch.randn(1, 16, 40)
+    small, large = (played(loaded(path), "forward", mel, 1, sizes) for sizes in ((4,), (40,)))
+    assert away(large, small) > 0.05
+
+
+class Slower(nn.Module):
+    """One value for each 16 samples, from 64 samples before to 64 samples after them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv = nn.Conv1d(1, 3, 144, stride=16, padding=64)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x)
+
+
+def test_context_of_a_method_that_makes_slower_values(tmp_path: Path) -> None:
+    bended = tb.BendedModule(Slower().eval())
+    bended.trace("forward", torch.randn(1, 1, 1024))
+    path = bended.export(tmp_path / "slower.ts", context={"forward": 64}, batch=1)
+    facts = json.loads(path.with_suffix(".json").read_text())
+    assert facts["delays"] == {"forward": 64} and facts["max_batch"] == 1
+    x = torch.randn(1, 1, 1024)
+    with torch.no_grad():
+        whole = bended(torch.nn.functional.pad(x, (64, 0)))
+    assert away(whole[..., :64], played(loaded(path), "forward", x, 16, (1, 3, 2))) <= 1e-4
 
 
 def test_a_setting_that_is_refused_changes_nothing(tmp_path: Path) -> None:
@@ -146,6 +182,9 @@ def _nothing(bended: tb.BendedModule) -> None:
         (_nothing, {"methods": {"forward": (2, 1, 1, 1)}}, "forward", ""),
         (_nothing, {"methods": {"forward": (2, 1, 2, 2)}}, "forward", ""),
         (_nothing, {"target": "max"}, "target", "cannot go there"),
+        (_nothing, {"context": -1}, "context", "no context"),
+        (_nothing, {"context": {"decode": 4}}, "context", "no such method"),
+        (_nothing, {"context": 4, "batch": 0}, "batch", "one signal"),
     ],
 )
 def test_what_cannot_be_exported_is_refused_by_name(

@@ -31,6 +31,9 @@ def check(
         list[int] | None,
         typer.Option("--blocks", metavar="SAMPLES", help="A size, as 2048; by default all. May be repeated."),
     ] = None,
+    speed: Annotated[
+        bool, typer.Option("--speed/--no-speed", help="Time the blocks; without, only look for failures.")
+    ] = True,
     timeout: Annotated[
         float, typer.Option("--timeout", metavar="SECONDS", help="Without a sign of life: the file hangs.")
     ] = 120.0,
@@ -55,7 +58,7 @@ def check(
     with steps(1) as tell:
         tell(f"playing {model.name}")
         report = check_structure(
-            structure, rates=rate or (44100, 48000), blocks=blocks or (), timeout=timeout
+            structure, rates=rate or (44100, 48000), blocks=blocks or (), timeout=timeout, speed=speed
         )
     typer.echo(report.json()) if as_json else _print(report)
     if not report.ok:

@@ -85,6 +85,16 @@ def export(
             "be repeated. By default they are read off the call with --input.",
         ),
     ] = None,
+    context: Annotated[
+        int | None,
+        typer.Option(
+            "--context",
+            min=1,
+            metavar="VALUES",
+            help="Other models, for nn~: remember so much input before and after each block, and be so much "
+            "later, so that nothing clicks at the borders of blocks.",
+        ),
+    ] = None,
     inputs: options.Inputs = None,
     call: options.Call = "forward",
     weights: options.Weights = None,
@@ -112,7 +122,13 @@ def export(
         "prior": prior,
     }
     of_rave = {name: value for name, value in of_rave.items() if value is not None}
-    of_others = {"--method": method, "--input": inputs, "--weights": weights, "--arg": arg}
+    of_others = {
+        "--method": method,
+        "--input": inputs,
+        "--weights": weights,
+        "--arg": arg,
+        "--context": context,
+    }
     if target != "nn~":
         _only("nn~", {"--noise-seed": noise_seed is not None})
     with steps(6) as tell:
@@ -178,12 +194,12 @@ def _arguments(
     if is_rave:
         if target != "nn~":
             _only("nn~", {f"--{name.replace('_', '-')}": value for name, value in of_rave.items()})
-        _only("models other than RAVE", {"--method": of_others["--method"]})
+        _only("models other than RAVE", {name: of_others[name] for name in ("--method", "--context")})
         return dict(of_rave)
     _only("RAVE models", {f"--{name.replace('_', '-')}": value for name, value in of_rave.items()})
     told = dict(_method_of(text) for text in of_others["--method"] or ())
-    if told and target != "nn~":
-        _only("nn~", {"--method": told})
+    if target != "nn~":
+        _only("nn~", {"--method": told, "--context": of_others["--context"]})
     if not told and not of_others["--input"]:
         raise typer.BadParameter(
             "what does the model take? give an --input, or for nn~ a --method, as --method forward=1,1,1,1",
@@ -192,7 +208,8 @@ def _arguments(
     lacking = [name for name in told if not callable(getattr(bended.module, name, None))]
     if lacking:
         raise typer.BadParameter(f"the model has no method {lacking[0]!r}", param_hint="--method")
-    return {"methods": told} if told else {}
+    how = {"methods": told, "context": of_others["--context"]}
+    return {name: value for name, value in how.items() if value}
 
 
 def _only(whose: str, given: dict[str, Any]) -> None:

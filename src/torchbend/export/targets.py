@@ -7,14 +7,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from torchbend.bending.engine import Engine
 from torchbend.errors import ExportError
+from torchbend.export.context import with_context
 from torchbend.export.files import facts_of, write_torchscript
 from torchbend.export.nntilde import Switch, nn_module
 from torchbend.export.patches import stage_of, write_patches
 from torchbend.export.play import Played, PlayMethod, played_methods
+from torchbend.export.rows import most_rows
 from torchbend.export.torchscript import script
 
 __all__ = ["TARGETS", "export", "export_played"]
@@ -33,6 +36,8 @@ def export(
     *,
     seed: int | None = None,
     warm_up: bool = True,
+    context: int | Mapping[str, int] = 0,
+    batch: int = 4,
 ) -> Path | list[Path]:
     """Write the traced methods of a bent model to a file, with their bends and live controls.
 
@@ -48,6 +53,9 @@ def export(
         seed: for nn~: an attribute ``seed`` of this value; random numbers begin there when the file is
             loaded, and anew when it is set.
         warm_up: for nn~: play silence when the file is loaded, so that the first blocks are fast.
+        context: for nn~: how many values of its input a method looks at to either side, for all methods or by
+            name: it remembers them from block to block, and is so much later (see `with_context`).
+        batch: signals at once that ``context`` is remembered for, at most.
 
     Returns:
         The path of the file; for ``"onnx"`` and ``"pt2"`` the paths of the files, one for each method.
@@ -58,8 +66,9 @@ def export(
         MissingExtraError: the target needs a package that is not installed.
     """
     if target == "nn~":
-        played = played_methods(engine, methods)
-        return export_played(engine, path, played, patches=patches, seed=seed, warm_up=warm_up)
+        like = next((t for t in (*engine.module.parameters(), *engine.module.buffers())), torch.zeros(()))
+        played, past = with_context(played_methods(engine, methods), context, batch, like)
+        return export_played(engine, path, played, beside=past, patches=patches, seed=seed, warm_up=warm_up)
     if target == "torchscript":
         module: Any = script(engine, inputs=inputs)
         return write_torchscript(module, path, facts_of(engine, target=target))
@@ -101,12 +110,13 @@ def export_played(
         extra: further texts in the file, by name.
         seed: where random numbers begin (see `nn_module`).
         warm_up: play silence when the file is loaded (see `nn_module`).
-        facts: further facts for the JSON file.
+        facts: further facts for the JSON file; ``max_batch`` is found out where it is not told.
 
     Raises:
         ExportError: something cannot be exported; nothing is written then.
     """
     module = nn_module(engine, methods, switches, beside, seed=seed, warm_up=warm_up)
+    facts.setdefault("max_batch", most_rows(module, methods))
     told = {
         "target": "nn~",
         "methods": {name: list(method.about.params) for name, method in methods.items()},

@@ -149,6 +149,8 @@ class BendedModule(Selecting, Tracing, Bending, Versions, Looking):
         patches: bool = True,
         seed: int | None = None,
         warm_up: bool = True,
+        context: int | Mapping[str, int] = 0,
+        batch: int = 4,
     ) -> Path | list[Path]:
         """Write the traced methods, bent, to a file, with live controls (see `torchbend.export.export`).
 
@@ -163,6 +165,10 @@ class BendedModule(Selecting, Tracing, Bending, Versions, Looking):
             seed: for nn~: an attribute ``seed`` of this value; random numbers begin there when the file is
                 loaded, and anew when it is set.
             warm_up: for nn~: play silence when the file is loaded, so that the first blocks are fast.
+            context: for nn~: how many values of its input a method looks at to either side, for all methods
+                or by name. It remembers them from block to block, so that a network with padding does not
+                click at their borders, and is so much later.
+            batch: signals at once that ``context`` is remembered for, at most.
 
         Returns:
             The path of the file; for ``"onnx"`` and ``"pt2"`` the paths of the files, one for each method.
@@ -174,7 +180,18 @@ class BendedModule(Selecting, Tracing, Bending, Versions, Looking):
         """
         from torchbend.export import export
 
-        return export(self._engine, path, target, methods, inputs, patches, seed=seed, warm_up=warm_up)
+        return export(
+            self._engine,
+            path,
+            target,
+            methods,
+            inputs,
+            patches,
+            seed=seed,
+            warm_up=warm_up,
+            context=context,
+            batch=batch,
+        )
 
     @classmethod
     def copy(cls, module: nn.Module) -> nn.Module:

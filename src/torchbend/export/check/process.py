@@ -34,6 +34,7 @@ def run_worker(
     blocks: Sequence[int],
     compare: Mapping[str, tuple[Any, Any]] | None,
     timeout: float,
+    speed: bool = True,
 ) -> tuple[list[Finding], list[tuple[str, Any]]]:
     """Plays a file in a fresh process on one thread.
 
@@ -43,6 +44,7 @@ def run_worker(
         blocks: sizes of blocks; none for all.
         compare: inputs and outputs by method.
         timeout: seconds without a sign of life.
+        speed: time the blocks.
 
     Returns:
         What it found, and its results by name, in order.
@@ -54,6 +56,7 @@ def run_worker(
             "facts": structure.facts.to_dict(),
             "rates": list(rates),
             "blocks": list(blocks),
+            "speed": speed,
         }
         (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
         if compare:

@@ -114,7 +114,7 @@ def check_streams(session: Session) -> None:
                 message = "blocks of other sizes give another sound: it clicks at their borders"
                 got, step = (
                     f"{away:.3g} between blocks of {smallest} and {name}",
-                    "keep what the next block needs",
+                    "keep what the next block needs, as export(..., context=VALUES) does",
                 )
                 session.tell(
                     failure("streaming", f"{method.name}()", message, f"within {level:.2g}", got, step)
