@@ -58,6 +58,13 @@ def test_a_tone_in_noise_has_its_pitch_and_a_quiet_end_has_none() -> None:
     assert 0.45 < faded.voiced.double().mean() < 0.6
 
 
+def test_strong_noise_does_not_hide_a_pitch() -> None:
+    tone = saw(220)
+    for decibels, share in ((6, 1.0), (0, 0.9)):
+        loud = noise(amplitude=float(tone.std()) * 10 ** (-decibels / 20))
+        assert pitch_error(tone, tone + loud, RATE).share_within_50_cents >= share
+
+
 @pytest.mark.parametrize("rate", [22050, 48000])
 def test_other_sample_rates(rate: int) -> None:
     track = track_pitch(saw(330, rate=rate), rate)

@@ -24,6 +24,9 @@ __all__ = [
 
 _FRAMES_AT_ONCE = 256
 
+_NEARLY = 0.05
+"""Dips that differ by less than this are equally deep: noise makes more of a difference."""
+
 
 @dataclass(frozen=True)
 class PitchSettings:
@@ -32,6 +35,7 @@ class PitchSettings:
     Attributes:
         low: lowest frequency in Hz.
         high: highest frequency in Hz.
+        band: what lies above this frequency in Hz is not listened to: hiss there hides no pitch.
         frame: length of a frame in seconds, at least three periods of ``low``.
         hop: distance of frames in seconds.
         dip: a period is taken where the normalised difference falls below this (YIN's threshold).
@@ -42,20 +46,21 @@ class PitchSettings:
 
     low: float = 80.0
     high: float = 1400.0
+    band: float = 4000.0
     frame: float = 4096 / 44100
     hop: float = 512 / 44100
     dip: float = 0.12
-    aperiodic: float = 0.2
+    aperiodic: float = 0.3
     quiet_db: float = -45.0
     silence_db: float = -65.0
 
     def __post_init__(self) -> None:
-        good = 0 < self.low < self.high and self.hop > 0 and 0 < self.dip <= self.aperiodic < 1
+        good = 0 < self.low < self.high <= self.band and self.hop > 0 and 0 < self.dip <= self.aperiodic < 1
         if not good or self.frame * self.low < 3:
             raise TorchbendError(
                 "pitch cannot be searched for like this",
                 site="PitchSettings",
-                wanted="0 < low < high, hop > 0, 0 < dip <= aperiodic < 1, frame of three periods of low",
+                wanted="0 < low < high <= band, hop > 0, 0 < dip <= aperiodic < 1, three periods in a frame",
                 got=str(self),
             )
 
@@ -105,9 +110,10 @@ def cents(frequency: Tensor, reference: Tensor) -> Tensor:
 def track_pitch(x: Sound, sample_rate: float, settings: PitchSettings = PitchSettings()) -> PitchTrack:
     """The fundamental frequency of one voice, by YIN (A. de Cheveigné and H. Kawahara, JASA 111(4), 2002).
 
-    For each frame the squared difference between the sound and itself a lag later (equation 6, here through
-    one Fourier transform), divided by its mean over all shorter lags (equation 8). The period is the first
-    dip below ``settings.dip``, or the deepest, refined by a parabola.
+    For each frame of the low-passed sound the squared difference between it and itself a lag later (equation
+    6, here through one Fourier transform), divided by its mean over all shorter lags (equation 8). The period
+    is the first dip below ``settings.dip``, refined by a parabola. Where noise fills all dips it is the first
+    that is nearly the deepest, since the multiples of the period have dips as deep as its own.
 
     Args:
         x: floating point samples; channels are averaged.
@@ -131,6 +137,7 @@ def track_pitch(x: Sound, sample_rate: float, settings: PitchSettings = PitchSet
         )
     frame, hop = round(settings.frame * sample_rate), max(1, round(settings.hop * sample_rate))
     sound = to_mono(x).double()
+    sound = _low_passed(sound, sample_rate, settings.band)
     sound = torch.nn.functional.pad(sound, (0, max(0, frame - len(sound))))
     frames = sound.unfold(0, frame, hop)
     shortest, longest = math.floor(sample_rate / settings.high), math.ceil(sample_rate / settings.low)
@@ -189,7 +196,8 @@ def _periods(frames: Tensor, shortest: int, longest: int, dip: float) -> tuple[T
     inside = normal[:, shortest : longest + 1]
     before, after = normal[:, shortest - 1 : longest], normal[:, shortest + 1 : longest + 2]
     valley = (inside <= before) & (inside <= after)
-    low = valley & (inside < dip)
+    deepest = torch.where(valley, inside, torch.inf).amin(1, keepdim=True)
+    low = valley & (inside < (deepest + _NEARLY).clamp_min(dip))
     lag = torch.where(low.any(1), low.double().argmax(1), inside.argmin(1))
     row = torch.arange(len(frames))
     left, middle, right = before[row, lag], inside[row, lag], after[row, lag]
@@ -197,6 +205,18 @@ def _periods(frames: Tensor, shortest: int, longest: int, dip: float) -> tuple[T
     shift = torch.where(curve > 0, (left - right) / (2 * curve.clamp_min(1e-12)), 0.0).clamp(-0.5, 0.5)
     depth = (middle - (left - right) * shift / 4).clamp_min(0)
     return lag + shortest + shift, depth
+
+
+def _low_passed(sound: Tensor, sample_rate: float, band: float) -> Tensor:
+    """A sound without what lies above ``band``; the slope is a fifth to either side of it wide."""
+    if band * 1.2 >= sample_rate / 2:
+        return sound
+    size = len(sound) + 4096
+    frequency = torch.fft.rfftfreq(size, 1 / sample_rate, dtype=sound.dtype)
+    slope = ((1.2 * band - frequency) / (0.4 * band)).clamp(0, 1)
+    gain = 0.5 - 0.5 * torch.cos(math.pi * slope)
+    filtered: Tensor = torch.fft.irfft(torch.fft.rfft(sound, n=size) * gain, n=size)
+    return filtered[: len(sound)]
 
 
 def _normalised_difference(frames: Tensor, longest: int) -> Tensor:
