@@ -13,7 +13,7 @@ from torchbend.errors import CorpusError, TorchbendError, TrainingError
 from torchbend.rave.config import RAVEConfig
 from torchbend.training.configure import configured
 from torchbend.training.folder import RunFolder
-from torchbend.training.loop import Training
+from torchbend.training.model import Training
 from torchbend.training.settings import TrainSettings
 
 

@@ -17,7 +17,7 @@ from torchbend.corpus.store import Corpus
 from torchbend.errors import TrainingError
 from torchbend.rave import load
 from torchbend.training.folder import RunFolder
-from torchbend.training.loop import Training
+from torchbend.training.model import Training
 
 WARMUP = 5
 

@@ -14,8 +14,8 @@ from torchbend.rave.losses.step import generator_losses, total
 from torchbend.rave.model import RAVE
 from torchbend.training.engine import Engine
 from torchbend.training.folder import RunFolder
-from torchbend.training.loop import Training
 from torchbend.training.machine import accelerated
+from torchbend.training.model import Training
 from torchbend.training.records import read_records
 
 
@@ -28,7 +28,8 @@ def _engine(**changes: object) -> Engine:
 def test_a_step_is_adam_on_the_sum_of_the_losses() -> None:
     engine, other = _engine(), _engine()
     x = torch.randn(2, 1, LENGTH, generator=torch.Generator().manual_seed(1)) * 0.1
-    engine._prepare()
+    engine.turn(0)
+    engine.seed()
     rate = engine.generator.param_groups[0]["lr"]
     parameters = [*other.model.encoder.parameters(), *other.model.decoder.parameters()]
     adam = torch.optim.Adam(parameters, rate, betas=(0.5, 0.9))

@@ -13,7 +13,7 @@ from tests.training.conftest import settings, tiny
 
 from torchbend.corpus.store import Corpus
 from torchbend.training.folder import RunFolder
-from torchbend.training.loop import Training
+from torchbend.training.model import Training
 
 
 def main(corpus: str, out: str, accumulate: int) -> None:

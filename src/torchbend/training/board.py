@@ -39,14 +39,16 @@ class Board:
             for name, value in values.items():
                 self._writer.add_scalar(name, value, step)
 
-    def sound(self, step: int, audio: Tensor, sample_rate: int) -> None:
+    def sound(self, step: int, name: str, audio: Tensor, sample_rate: int) -> None:
         """Add what a validation sounds like.
 
         Args:
+            step: steps done.
+            name: of the sound.
             audio: shape ``[C, T]``; its first channel is taken.
         """
         if self._writer is not None:
-            self._writer.add_audio("audio_val", audio[:1].clamp(-1, 1), step, sample_rate)
+            self._writer.add_audio(name, audio[:1].clamp(-1, 1), step, sample_rate)
             self._writer.flush()
 
     def __enter__(self) -> Board:

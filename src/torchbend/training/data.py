@@ -12,7 +12,7 @@ from torchbend.corpus.excerpts import Excerpts
 from torchbend.corpus.store import Corpus
 from torchbend.corpus.transforms import standard
 from torchbend.training.order import Batches
-from torchbend.training.settings import TrainSettings
+from torchbend.training.settings import RunSettings
 
 __all__ = ["Data"]
 
@@ -35,7 +35,7 @@ class Data:
     def __init__(
         self,
         corpus: Corpus,
-        settings: TrainSettings,
+        settings: RunSettings,
         sample_rate: int,
         process: int = 0,
         processes: int = 1,

@@ -1,15 +1,13 @@
-"""One step of a training: losses, gradients, weights."""
+"""One step of a RAVE model's training: whose turn it is, its losses, and what a validation finds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from torchbend.errors import TrainingError
 from torchbend.rave.bottlenecks import Discrete
 from torchbend.rave.losses.step import (
     discriminator_losses,
@@ -19,24 +17,19 @@ from torchbend.rave.losses.step import (
     total,
 )
 from torchbend.rave.model import RAVE
-from torchbend.training.average import MovingAverage
 from torchbend.training.schedules import beta, learning_rate
 from torchbend.training.settings import TrainSettings
+from torchbend.training.stepping import Losses, Stepping, Verdict
+from torchbend.training.validation import validate
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
 __all__ = ["Engine"]
 
-MIX = 0x9E3779B97F4A7C15
-"""The golden ratio in 64 bits: spreads neighbouring numbers."""
 
-
-class Engine:
-    """A model in training, with its optimisers.
-
-    All randomness of a step follows from the seed and the step's number, so that a run that goes on from a
-    checkpoint makes the steps that it would have made.
+class Engine(Stepping):
+    """A model in training, with its optimisers: one of encoder and decoder, one of the discriminator.
 
     Args:
         model: it is trained in place.
@@ -44,16 +37,19 @@ class Engine:
         accelerator: where, and with whom.
     """
 
+    heard_as = "audio_val"
+    phases: ClassVar[Mapping[int, str]] = {2: "the discriminator comes in"}
+
     def __init__(self, model: RAVE, settings: TrainSettings, accelerator: Accelerator) -> None:
-        self.model, self.settings, self.accelerator = model, settings, accelerator
-        self.step = 0
-        self._own = [*model.encoder.parameters(), *model.decoder.parameters()]
-        self._critics = list(model.discriminator.parameters())
+        self.model, self.settings = model, settings
+        own = [*model.encoder.parameters(), *model.decoder.parameters()]
         fused = accelerator.device.type in ("cuda", "cpu")
         how: dict[str, Any] = {"betas": (0.5, 0.9), "fused": fused}
-        self.generator = torch.optim.Adam(self._own, settings.learning_rate, **how)
-        self.discriminator = torch.optim.Adam(self._critics, settings.discriminator_rate, **how)
-        self.average = None if settings.ema is None else MovingAverage(model, settings.ema)
+        self.generator = torch.optim.Adam(own, settings.learning_rate, **how)
+        self.discriminator = torch.optim.Adam(
+            model.discriminator.parameters(), settings.discriminator_rate, **how
+        )
+        super().__init__(model, settings, accelerator, (self.generator, self.discriminator), settings.ema)
         if settings.compile:
             for part in (model.encoder.encoder, model.decoder, model.discriminator):
                 part.compile()
@@ -63,42 +59,30 @@ class Engine:
         """Whether the second phase has begun."""
         return self.step >= self.model.config.training.phase_1_duration
 
-    def train(self, x: Tensor, batch: int) -> dict[str, Tensor]:
-        """Make one step.
+    @property
+    def phase(self) -> int:
+        """1 or 2."""
+        return 1 + self.warmed_up
+
+    def scheduled(self) -> dict[str, float]:
+        """The factor of the regularisation in the last step."""
+        return {"beta_factor": beta(self.step - 1, self.model.config.training.beta)}
+
+    def turn(self, batch: int) -> tuple[torch.optim.Optimizer, Losses]:
+        """The generator's step or the discriminator's, and its losses.
 
         Args:
-            x: audio, shape ``[B, C, T]``.
             batch: its number in its epoch, from 0; the original counts its discriminator's turns by it.
-
-        Returns:
-            The losses, without gradients, each as it is logged.
-
-        Raises:
-            TrainingError: a loss is not finite; no weight has changed then.
         """
         self._prepare()
-        turn = batch if self.settings.as_original else self.step
+        number = batch if self.settings.as_original else self.step
         every = self.model.config.training.adversarial.update_every
-        critic = is_discriminator_step(self.warmed_up, turn, every)
-        optimiser = self.discriminator if critic else self.generator
-        told: dict[str, Tensor] = {}
-        parts = x.chunk(self.settings.accumulate)
-        for part in parts:
-            with self.accelerator.autocast():
-                losses, loss = self._critic(part) if critic else self._generator(part)
-            if not torch.isfinite(loss):
-                optimiser.zero_grad(set_to_none=True)
-                got = ", ".join(f"{name} {float(value):.4g}" for name, value in losses.items())
-                raise TrainingError("a loss is not finite", site=f"step {self.step}", got=got)
-            (loss / len(parts)).backward()  # type: ignore[no-untyped-call]
-            for name, value in losses.items():
-                told[name] = told.get(name, 0.0) + value.detach() / len(parts)
-        self._learn(optimiser)
-        return told
+        if is_discriminator_step(self.warmed_up, number, every):
+            return self.discriminator, self._critic
+        return self.generator, self._generator
 
     def _prepare(self) -> None:
-        seed = ((self.settings.seed * MIX) ^ (self.step * 2 + 1) * MIX) + self.accelerator.process_index
-        torch.manual_seed(seed % 2**63)
+        """Set what changes with the steps."""
         rate = learning_rate(
             self.step, self.settings.learning_rate, self.model.config.training.phase_1_duration
         )
@@ -120,70 +104,16 @@ class Engine:
         losses = discriminator_losses(self.model, x, self.settings.as_original)
         return losses, losses["loss_dis"]
 
-    def _learn(self, optimiser: torch.optim.Optimizer) -> None:
-        """Take the gradients, averaged over all processes."""
-        parameters = [p for group in optimiser.param_groups for p in group["params"]]
-        _share([p.grad for p in parameters], self.accelerator)
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
-        _share([b for b in self.model.buffers() if b.is_floating_point()], self.accelerator)
-        self.step += 1
-        if self.average is not None:
-            self.average.update()
+    def validate(self, batches: Iterable[Tensor]) -> Verdict:
+        """The spectral distance of what comes out; the model's principal components are set.
 
-    # -- what a checkpoint keeps -----------------------------------------------------------------------------
-
-    def state(self) -> dict[str, Any]:
-        """All that a later run needs to make the same steps, under the names of the original's files."""
-        kept: dict[str, Any] = {
-            "global_step": self.step,
-            "state_dict": self.model.state_dict(),
-            "optimizer_states": [self.generator.state_dict(), self.discriminator.state_dict()],
-        }
-        if self.average is not None:
-            kept["callbacks"] = {"EMA": self.average.weights}
-        return kept
-
-    def load(self, state: Mapping[str, Any]) -> None:
-        """Go on from a checkpoint of `state`.
-
-        Raises:
-            TrainingError: it is that of another model.
+        In the second phase the original leaves the components as they are.
         """
-        try:
-            self.model.load_state_dict(state["state_dict"])
-            for optimiser, held in zip(
-                (self.generator, self.discriminator), state["optimizer_states"], strict=True
-            ):
-                optimiser.load_state_dict(held)
-            self.step = int(state["global_step"])
-        except (KeyError, RuntimeError, ValueError, TypeError) as error:
-            raise TrainingError(
-                "the checkpoint does not fit this training",
-                site="checkpoint",
-                got=str(error).splitlines()[0][:200],
-                next_step="name the configuration that the run was started with, or start another run",
-            ) from error
-        average = state.get("callbacks", {}).get("EMA")
-        if self.average is not None and average is not None:
-            self.average.load(average)
-
-    @contextmanager
-    def averaged(self) -> Iterator[None]:
-        """Within it, the model has the averaged weights, where there are any."""
-        if self.average is None or not self.average.weights:
-            yield
-            return
-        with self.average.applied():
-            yield
-
-
-def _share(tensors: Iterable[Tensor | None], accelerator: Accelerator) -> None:
-    """Replace tensors by their means over all processes, in one message."""
-    held = [tensor for tensor in tensors if tensor is not None]
-    if accelerator.num_processes == 1 or not held:
-        return
-    flat: Tensor = accelerator.reduce(torch.cat([t.reshape(-1).float() for t in held]), "mean")
-    with torch.no_grad():
-        for tensor, mean in zip(held, torch.split(flat, [t.numel() for t in held]), strict=True):
-            tensor.copy_(mean.view_as(tensor))
+        model = self.model
+        found = validate(model, batches, self.warmed_up)
+        if found.components is not None and not (self.warmed_up and self.settings.as_original):
+            model.latent_pca.copy_(found.components.pca)
+            model.latent_mean.copy_(found.components.mean)
+            model.fidelity.copy_(found.components.fidelity)
+        values = {"validation": found.distance, **found.fidelities()}
+        return Verdict(found.distance, values, found.heard, f"distance {found.distance:.3f}")

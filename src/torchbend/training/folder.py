@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import torch
 
@@ -14,12 +14,14 @@ from torchbend.display.atomic import replacing, write_text
 from torchbend.errors import RAVEConfigError, TrainingError
 from torchbend.rave.config import RAVEConfig
 from torchbend.rave.config_json import from_dict, to_dict
-from torchbend.training.settings import TrainSettings
+from torchbend.training.settings import RunSettings, TrainSettings
 from torchbend.weights_file import BROKEN
 
 __all__ = ["RunFolder"]
 
 LAST, BEST = "last.ckpt", "best.ckpt"
+
+S = TypeVar("S", bound=RunSettings)
 
 
 class RunFolder:
@@ -52,13 +54,24 @@ class RunFolder:
 
     # -- what the run is -------------------------------------------------------------------------------------
 
-    def describe(self, config: RAVEConfig, settings: TrainSettings, more: Mapping[str, Any]) -> None:
+    def describe(self, config: RAVEConfig, settings: RunSettings, more: Mapping[str, Any]) -> None:
         """Write ``run.json``."""
         content = {"config": to_dict(config), "settings": settings.to_dict(), **more}
         self._try(lambda: write_text(self.path / "run.json", json.dumps(content, indent=1) + "\n"))
 
-    def description(self) -> tuple[RAVEConfig, TrainSettings, dict[str, Any]]:
-        """What ``run.json`` says.
+    @overload
+    def description(self) -> tuple[RAVEConfig, TrainSettings, dict[str, Any]]: ...
+
+    @overload
+    def description(self, kind: type[S]) -> tuple[RAVEConfig, S, dict[str, Any]]: ...
+
+    def description(
+        self, kind: type[RunSettings] = TrainSettings
+    ) -> tuple[RAVEConfig, RunSettings, dict[str, Any]]:
+        """What ``run.json`` says: of a prior's run, the configuration is that of the model that it is for.
+
+        Args:
+            kind: of the settings.
 
         Raises:
             TrainingError: there is no run here, or its description cannot be read.
@@ -66,7 +79,7 @@ class RunFolder:
         try:
             content = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
             config, settings = content.pop("config"), content.pop("settings")
-            return from_dict(config), TrainSettings.from_dict(settings), content
+            return from_dict(config), kind.from_dict(settings), content
         except FileNotFoundError as error:
             raise TrainingError("there is no run in this folder", site=str(self.path)) from error
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RAVEConfigError) as error:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -16,20 +17,16 @@ from torchbend.corpus.store import Corpus
 from torchbend.errors import TrainingError
 from torchbend.rave.config import RAVEConfig
 from torchbend.rave.config_json import to_dict
-from torchbend.rave.model import RAVE
 from torchbend.training.board import Board
 from torchbend.training.data import Data
-from torchbend.training.engine import Engine
 from torchbend.training.folder import BEST, RunFolder
 from torchbend.training.machine import accelerated
-from torchbend.training.preflight import prepare
 from torchbend.training.records import Records
-from torchbend.training.schedules import beta
-from torchbend.training.settings import TrainSettings
-from torchbend.training.validation import Validation, validate
+from torchbend.training.settings import RunSettings
+from torchbend.training.stepping import Stepping
 from torchbend.version import __version__
 
-__all__ = ["Listener", "Progress", "Training"]
+__all__ = ["Listener", "Loop", "Progress"]
 
 Listener = Callable[["Progress"], None]
 
@@ -61,20 +58,24 @@ class Progress:
     event: str = ""
 
 
-class Training:
-    """One run: model, data, folder.
+E = TypeVar("E", bound=Stepping)
+T = TypeVar("T", bound=RunSettings)
+
+
+class Loop(ABC, Generic[E, T]):
+    """One run: what is trained, data, folder.
 
     Args:
         folder: of the run.
-        config: of the model.
+        config: of the model that is trained, or that a prior is for.
         settings: of the training.
-        corpus: to train on; None takes the one that the run began with.
+        corpus: to train on.
         checkpoint: a file of this or another run to go on from; True takes the run's last one.
         device: as ``"cpu"`` or ``"cuda"``; by default what ``accelerate`` finds, or was started with.
 
     Raises:
-        TrainingError: what would go wrong later (see `torchbend.training.preflight.prepare`), or the folder
-            holds another run.
+        TrainingError: what would go wrong later (see `torchbend.training.preflight`), or the folder holds
+            another run.
         CorpusError: no sound is long enough.
     """
 
@@ -82,7 +83,7 @@ class Training:
         self,
         folder: RunFolder,
         config: RAVEConfig,
-        settings: TrainSettings,
+        settings: T,
         corpus: Corpus,
         checkpoint: str | bool | None = None,
         device: str | None = None,
@@ -90,30 +91,32 @@ class Training:
         self.folder, self.config, self.settings, self.corpus = folder, config, settings, corpus
         self.accelerator = accelerated(settings.precision, device)
         own = self.accelerator
-        if folder.exists and checkpoint is None:
+        if folder.exists and not checkpoint:
             raise TrainingError(
                 "a run of this name is there already",
                 site=str(folder.path),
                 next_step="go on with it by --resume, or choose another --name",
             )
-        torch.manual_seed(settings.seed)
-        model = RAVE(config)
         pinned = own.device.type == "cuda"
         self.data = Data(corpus, settings, config.sampling_rate, own.process_index, own.num_processes, pinned)
-        counts = len(self.data.train), len(self.data.held_out)
         self.at, self.best = Progress(), float("inf")
         state = folder.load(None if checkpoint is True else checkpoint) if checkpoint else None
-        if state is not None:
-            model.receptive_field.copy_(state["state_dict"]["receptive_field"])
-        prepare(model, corpus, counts, settings, own.num_processes)
-        self.engine = Engine(model.to(own.device).train(), settings, own)
+        torch.manual_seed(settings.seed)
+        self.engine = self.built(state)
         if state is not None:
             self._go_on(state)
 
-    @property
-    def model(self) -> RAVE:
-        """What is trained."""
-        return self.engine.model
+    @abstractmethod
+    def built(self, state: Mapping[str, Any] | None) -> E:
+        """What is trained, on its device; what would go wrong later is refused.
+
+        Args:
+            state: the checkpoint that it goes on from, to look at.
+        """
+
+    def own_words(self) -> dict[str, Any]:
+        """What ``run.json`` and checkpoints say of this kind of training, ready for ``json.dumps``."""
+        return {}
 
     @property
     def is_main(self) -> bool:
@@ -128,9 +131,9 @@ class Training:
             self.engine.step,
             int(own.get("epoch", 0)),
             int(own.get("batch", 0)),
+            self.engine.phase,
             seconds=float(own.get("seconds", 0)),
         )
-        self.at.phase = 1 + self.engine.warmed_up
 
     # -- the loop --------------------------------------------------------------------------------------------
 
@@ -166,9 +169,9 @@ class Training:
             asked = time.perf_counter()
             at.epoch, at.batch, x = next(batches)
             waited += time.perf_counter() - asked
-            if engine.warmed_up and at.phase == 1:
-                at.phase = 2
-                self._event("phase 2 begins: the discriminator comes in", records, tell)
+            if engine.phase != at.phase:
+                at.phase = engine.phase
+                self._event(f"phase {at.phase} begins: {engine.phases[at.phase]}", records, tell)
             for name, value in self._step(x).items():
                 sums.setdefault(name, []).append(value)
             at.step, at.batch = engine.step, at.batch + 1
@@ -210,8 +213,8 @@ class Training:
             ) from error
 
     def _log(self, records: Records | None, board: Board | None) -> None:
-        at, training = self.at, self.config.training
-        values = {**at.values, "beta_factor": beta(at.step - 1, training.beta)}
+        at = self.at
+        values = {**at.values, **self.engine.scheduled()}
         if records is not None:
             times = {"seconds": round(at.seconds, 3), "step_seconds": at.step_seconds, "waited": at.waited}
             records.add(at.step, {"epoch": at.epoch, "phase": at.phase, **times, **values})
@@ -228,37 +231,32 @@ class Training:
     # -- validations and checkpoints -------------------------------------------------------------------------
 
     def _validate(self, records: Records | None, board: Board | None, tell: Listener) -> None:
-        """In the first process; the others get the components from it."""
+        """In each process, so that all keep the same statistics; the first one tells."""
         engine, at = self.engine, self.at
         torch.manual_seed(self.settings.seed)
         with engine.averaged():
-            found = validate(self.model, self.data.validation(), engine.warmed_up)
-        if found.components is not None and not (engine.warmed_up and self.settings.as_original):
-            self.model.latent_pca.copy_(found.components.pca)
-            self.model.latent_mean.copy_(found.components.mean)
-            self.model.fidelity.copy_(found.components.fidelity)
-        values = {"validation": found.distance, **found.fidelities()}
+            found = engine.validate(self.data.validation())
         if records is None or board is None:
             return
-        records.add(at.step, values)
-        board.numbers(at.step, values)
-        self._keep_sound(found, board)
-        if found.distance < self.best:
-            self.best = found.distance
+        records.add(at.step, found.values)
+        board.numbers(at.step, found.values)
+        self._keep_sound(found.heard, board)
+        if found.value < self.best:
+            self.best = found.value
             self._save(BEST)
-        self._event(f"validation: distance {found.distance:.3f}", None, tell)
+        self._event(f"validation: {found.words}", None, tell)
 
-    def _keep_sound(self, found: Validation, board: Board) -> None:
+    def _keep_sound(self, heard: Tensor, board: Board) -> None:
         rate = self.config.sampling_rate
-        board.sound(self.at.step, found.heard, rate)
+        board.sound(self.at.step, self.engine.heard_as, heard, rate)
         self.folder.audio.mkdir(parents=True, exist_ok=True)
-        write_audio(self.folder.audio / f"step_{self.at.step}.wav", found.heard, rate)
+        write_audio(self.folder.audio / f"step_{self.at.step}.wav", heard, rate)
 
     def _save(self, name: str = "last.ckpt") -> None:
         if self.is_main:
+            words = {"config": to_dict(self.config), "settings": self.settings.to_dict(), **self.own_words()}
             own = {
-                "config": json.dumps(to_dict(self.config)),
-                "settings": json.dumps(self.settings.to_dict()),
+                **{name: json.dumps(value) for name, value in words.items()},
                 "epoch": self.at.epoch,
                 "batch": self.at.batch,
                 "seconds": self.at.seconds,
@@ -268,9 +266,10 @@ class Training:
 
     def _facts(self) -> dict[str, Any]:
         return {
+            **self.own_words(),
             "corpus": str(self.corpus.path),
             "excerpts": {"train": len(self.data.train), "held_out": len(self.data.held_out)},
-            "parameters": sum(p.numel() for p in self.model.parameters()),
+            "parameters": self.engine.parameters,
             "versions": {"torchbend": __version__, "torch": torch.__version__},
             "device": str(self.accelerator.device),
             "processes": self.accelerator.num_processes,

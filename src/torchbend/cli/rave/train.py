@@ -137,7 +137,7 @@ def train(
     """
     from torchbend.cli.rave.training_progress import introduction, shown
     from torchbend.training.folder import RunFolder
-    from torchbend.training.loop import Training
+    from torchbend.training.model import Training
 
     given = {
         key: value

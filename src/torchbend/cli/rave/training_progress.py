@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from torchbend.training.loop import Listener, Progress, Training
+    from torchbend.training.loop import Listener, Progress
+    from torchbend.training.model import Training
 
 __all__ = ["introduction", "shown"]
 

@@ -1,0 +1,203 @@
+"""What every training does in a step: chance, losses, gradients, weights; and what a checkpoint keeps."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from torchbend.errors import TrainingError
+from torchbend.training.average import MovingAverage
+from torchbend.training.machine import shared
+from torchbend.training.settings import RunSettings
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+__all__ = ["Losses", "Stepping", "Verdict"]
+
+MIX = 0x9E3779B97F4A7C15
+"""The golden ratio in 64 bits: spreads neighbouring numbers."""
+
+Losses = Callable[[Tensor], tuple[dict[str, Tensor], Tensor]]
+"""From audio to the losses as they are logged, and to the one that has gradients."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a validation found.
+
+    Attributes:
+        value: smaller is better.
+        values: that are logged, by name.
+        heard: what it sounds like, shape ``[C, T]``.
+        words: for whoever looks on.
+    """
+
+    value: float
+    values: dict[str, float]
+    heard: Tensor
+    words: str
+
+
+class Stepping(ABC):
+    """A network in training, with its optimisers.
+
+    All randomness of a step follows from the seed and the step's number, so that a run that goes on from a
+    checkpoint makes the steps that it would have made.
+
+    Args:
+        network: it is trained in place.
+        settings: how.
+        accelerator: where, and with whom.
+        optimisers: in the order in which a checkpoint keeps them.
+        decay: of the moving average of the weights; None keeps none.
+    """
+
+    heard_as: ClassVar[str]
+    """The name of validations' audio in TensorBoard."""
+
+    phases: ClassVar[Mapping[int, str]] = {}
+    """What begins with each phase after the first, in words."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        settings: RunSettings,
+        accelerator: Accelerator,
+        optimisers: Sequence[torch.optim.Optimizer],
+        decay: float | None = None,
+    ) -> None:
+        self.accelerator = accelerator
+        self.step = 0
+        self.average = None if decay is None else MovingAverage(network, decay)
+        self._network, self._how, self._optimisers = network, settings, tuple(optimisers)
+
+    # -- what each training has of its own -------------------------------------------------------------------
+
+    @abstractmethod
+    def turn(self, batch: int) -> tuple[torch.optim.Optimizer, Losses]:
+        """Whose step the next one is, and what it is made of.
+
+        Args:
+            batch: its number in its epoch, from 0.
+        """
+
+    @abstractmethod
+    def validate(self, batches: Iterable[Tensor]) -> Verdict:
+        """Judge the network as it is by held-out audio; statistics that follow from it are kept."""
+
+    @property
+    def phase(self) -> int:
+        """Of the training, from 1."""
+        return 1
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the network has."""
+        return sum(p.numel() for p in self._network.parameters())
+
+    def scheduled(self) -> dict[str, float]:
+        """What is logged beside the losses of the last step."""
+        return {}
+
+    # -- a step ----------------------------------------------------------------------------------------------
+
+    def train(self, x: Tensor, batch: int) -> dict[str, Tensor]:
+        """Make one step.
+
+        Args:
+            x: audio, shape ``[B, C, T]``.
+            batch: its number in its epoch, from 0.
+
+        Returns:
+            The losses, without gradients, each as it is logged.
+
+        Raises:
+            TrainingError: a loss is not finite; no weight has changed then.
+        """
+        self.seed()
+        optimiser, losses_of = self.turn(batch)
+        told: dict[str, Tensor] = {}
+        parts = x.chunk(self._how.accumulate)
+        for part in parts:
+            with self.accelerator.autocast():
+                losses, loss = losses_of(part)
+            if not torch.isfinite(loss):
+                optimiser.zero_grad(set_to_none=True)
+                got = ", ".join(f"{name} {float(value.detach()):.4g}" for name, value in losses.items())
+                raise TrainingError("a loss is not finite", site=f"step {self.step}", got=got)
+            (loss / len(parts)).backward()  # type: ignore[no-untyped-call]
+            for name, value in losses.items():
+                told[name] = told.get(name, 0.0) + value.detach() / len(parts)
+        self._learn(optimiser)
+        return told
+
+    def seed(self) -> None:
+        """Set PyTorch's chance to that of the next step."""
+        number = ((self._how.seed * MIX) ^ (self.step * 2 + 1) * MIX) + self.accelerator.process_index
+        torch.manual_seed(number % 2**63)
+
+    def _learn(self, optimiser: torch.optim.Optimizer) -> None:
+        """Take the gradients, averaged over all processes."""
+        parameters = [p for group in optimiser.param_groups for p in group["params"]]
+        shared([p.grad for p in parameters], self.accelerator)
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+        shared(self._statistics(), self.accelerator)
+        self.step += 1
+        if self.average is not None:
+            self.average.update()
+
+    def _statistics(self) -> list[Tensor]:
+        """What a step changes beside the weights."""
+        return [b for b in self._network.buffers() if b.is_floating_point()]
+
+    # -- what a checkpoint keeps -----------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """All that a later run needs to make the same steps, under the names of the original's files."""
+        kept: dict[str, Any] = {
+            "global_step": self.step,
+            "state_dict": self._network.state_dict(),
+            "optimizer_states": [optimiser.state_dict() for optimiser in self._optimisers],
+        }
+        if self.average is not None:
+            kept["callbacks"] = {"EMA": self.average.weights}
+        return kept
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Go on from a checkpoint of `state`.
+
+        Raises:
+            TrainingError: it is that of another model.
+        """
+        try:
+            self._network.load_state_dict(state["state_dict"])
+            for optimiser, held in zip(self._optimisers, state["optimizer_states"], strict=True):
+                optimiser.load_state_dict(held)
+            self.step = int(state["global_step"])
+        except (KeyError, RuntimeError, ValueError, TypeError) as error:
+            raise TrainingError(
+                "the checkpoint does not fit this training",
+                site="checkpoint",
+                got=str(error).splitlines()[0][:200],
+                next_step="name the configuration that the run was started with, or start another run",
+            ) from error
+        average = state.get("callbacks", {}).get("EMA")
+        if self.average is not None and average is not None:
+            self.average.load(average)
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Within it, the model has the averaged weights, where there are any."""
+        if self.average is None or not self.average.weights:
+            yield
+            return
+        with self.average.applied():
+            yield
