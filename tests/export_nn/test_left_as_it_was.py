@@ -64,3 +64,35 @@ def test_a_stream_goes_on_after_an_export_as_if_there_had_been_none(tmp_path: Pa
                 parts.append(bended.forward(block))
         heard.append(torch.cat(parts, -1))
     assert torch.equal(heard[0], heard[1])
+
+
+@pytest.mark.parametrize("late", [0, 7])
+def test_a_stream_of_audio_that_is_late_already_goes_on_as_late(late: int, tmp_path: Path) -> None:
+    bended = bent_rave("brave")
+    blocks = 0.3 * torch.randn(4, 1, 1, 512)
+    heard = []
+    for exports in (False, True):
+        bended.rave.stream(1, late=late)
+        parts = []
+        for number, block in enumerate(blocks):
+            if exports and number == 2:
+                bended.export(tmp_path / "model.ts", sample_rate=88200, warm_up=False)
+                assert bended.rave.stream_state is not None and bended.rave.stream_state.late == late
+            with torch.no_grad():
+                parts.append(bended.forward(block))
+        heard.append(torch.cat(parts, -1))
+    assert torch.equal(heard[0], heard[1])
+
+
+def test_a_copy_of_a_state_is_resumed_from_another_stream() -> None:
+    model = bent_rave("brave").rave
+    block = 0.3 * torch.randn(1, 1, 512)
+    with torch.no_grad(), model.encoder.sampling(False):
+        past = model.stream(1, late=7).copy()
+        wanted = model.forward(block)
+        model.stream(1)
+        model.resume(past)
+        assert torch.equal(model.forward(block), wanted)
+        model.offline()
+        model.resume(model.stream(1, late=7).copy())
+        assert torch.equal(model.forward(block), wanted)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import torch
 
+from torchbend.capture.preserve import random_state_kept
 from torchbend.export.play import Played
 
 __all__ = ["most_rows"]
@@ -24,7 +25,7 @@ def most_rows(module: torch.jit.ScriptModule, methods: Mapping[str, Played]) -> 
     """
     longest = max(max(m.about.in_ratio, m.about.out_ratio) for m in methods.values())
     trial = copy.deepcopy(module)
-    with torch.no_grad():
+    with torch.no_grad(), random_state_kept():
         return next((rows for rows in TRIED if _plays(trial, methods, longest, rows)), 1)
 
 

@@ -116,7 +116,8 @@ def export_played(
         ExportError: something cannot be exported; nothing is written then.
     """
     module = nn_module(engine, methods, switches, beside, seed=seed, warm_up=warm_up)
-    facts.setdefault("max_batch", most_rows(module, methods))
+    if "max_batch" not in facts:
+        facts["max_batch"] = most_rows(module, methods)
     told = {
         "target": "nn~",
         "methods": {name: list(method.about.params) for name, method in methods.items()},

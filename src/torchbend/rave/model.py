@@ -230,7 +230,7 @@ class RAVE(nn.Module):
         self._follow_encode(Delay(Fraction(late), late), opening)
         self._follow_decode(Delay(), opening)
         arrange(self, streaming=True)
-        state = StreamState(self, batch, as_original)
+        state = StreamState(self, batch, as_original, late)
         self.stream_state = state
         return state
 
@@ -241,8 +241,8 @@ class RAVE(nn.Module):
             StreamError: the state is not of this model's stream.
         """
         running = self.stream_state
-        if running is None or running.as_original != state.as_original:
-            self.stream(state.batch, state.as_original)
+        if running is None or (running.as_original, running.late) != (state.as_original, state.late):
+            self.stream(state.batch, state.as_original, state.late)
         state.install(self)
         self.stream_state = state
 

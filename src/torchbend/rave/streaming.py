@@ -201,11 +201,13 @@ class StreamState:
         model: the streaming model.
         batch: rows of each cache: signals that are streamed side by side.
         as_original: the delays are those of the original's exports.
+        late: samples by which the audio was late already when the stream was opened.
     """
 
-    def __init__(self, model: nn.Module, batch: int, as_original: bool = False) -> None:
+    def __init__(self, model: nn.Module, batch: int, as_original: bool = False, late: int = 0) -> None:
         self.batch = batch
         self.as_original = as_original
+        self.late = late
         self.tensors: dict[str, Tensor] = {}
         self.collect(model)
 
@@ -221,7 +223,7 @@ class StreamState:
     def copy(self) -> StreamState:
         """The same past, independent of this one."""
         twin = object.__new__(StreamState)
-        twin.batch, twin.as_original = self.batch, self.as_original
+        twin.batch, twin.as_original, twin.late = self.batch, self.as_original, self.late
         twin.tensors = {name: cache.clone() for name, cache in self.tensors.items()}
         return twin
 
