@@ -23,6 +23,7 @@ from benchmarks.page import page
 from benchmarks.peers import compared
 from benchmarks.rave import loading, offline, streams
 from benchmarks.reference import references
+from benchmarks.training import training
 
 __all__ = ["SECTIONS", "measure", "main"]
 
@@ -37,6 +38,7 @@ SECTIONS: dict[str, Callable[[Settings], Section]] = {
     "rave_offline": offline,
     "rave_loading": loading,
     "corpus": corpora,
+    "rave_training": training,
     "rave_exports": exports,
 }
 _PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
