@@ -48,6 +48,15 @@ def test_what_is_slow_is_told(measured: list[tuple[int, float, float, float]], l
     assert finding.level == level and finding.part == "speed" and said in finding.text()
 
 
+def test_a_busy_machine_is_told_from_a_slow_file() -> None:
+    value = {"method": "forward", "block": 2048, "median_ms": 60.0, "worst_ms": 70.0, "blocks": 24}
+    value |= {"first_ms": 60.0, "second_ms": 60.0, "tenth_ms": 60.0}
+    for cpu, level in ((20.0, "warning"), (45.0, "failure")):
+        (finding,) = judge([timing({**value, "cpu_ms": cpu}, RATES, {})], RATES)
+        assert (finding.level, finding.part) == (level, "speed")
+        assert ("with the processor to itself" in finding.text()) == (level == "warning")
+
+
 def test_a_short_hitch_at_the_start_is_no_gap() -> None:
     assert told((64, 0.1, 0.2, 4.0)) == []
 
