@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 import torchbend as tb
-from torchbend.errors import ExportError, NotTracedError
+from torchbend.errors import NotTracedError
 
 
 class Vocoder(nn.Module):
@@ -207,9 +207,19 @@ def test_nothing_traced_is_told() -> None:
         tb.BendedModule(Vocoder()).script()
 
 
-def test_the_protocol_of_nn_is_named_as_missing(bended: tb.BendedModule) -> None:
-    with pytest.raises(ExportError, match="nn~"):
-        bended.script(export_for_nn=True)
+def test_the_protocol_of_nn_can_be_had_without_a_file() -> None:
+    bended = tb.BendedModule(nn.Conv1d(1, 2, 3, padding=1))
+    bended.trace(torch.randn(1, 1, 64))
+    bended.bend(tb.Scale(tb.BendingParameter("gain", 1.0, range=(0.0, 2.0))), "weight$")
+    exported = bended.script(export_for_nn=True)
+    assert exported.get_methods() == ["forward"] and exported.get_attributes() == ["gain"]
+    assert exported.forward_params.tolist() == [1, 1, 2, 1]
+    x = torch.randn(1, 1, 128)
+    assert exported.set_gain(2.0) == 0 and exported.get_gain() == (2.0,)
+    bended.update("gain", 2.0)
+    assert torch.allclose(exported(x), bended(x), atol=1e-6)
+    with pytest.raises(tb.errors.ExportError, match="compiled"):
+        bended.script(script=False, export_for_nn=True)
 
 
 def test_without_script_the_module_to_trace_is_given(bended: tb.BendedModule) -> None:

@@ -42,7 +42,8 @@ def script(
     Args:
         engine: of the bent model.
         script: False: the module that would be traced, for a look at it.
-        export_for_nn: the protocol of nn~ too; not there yet.
+        export_for_nn: the protocol of nn~ too, with channels and ratios as the methods were traced;
+            ``inputs`` are not needed then.
         inputs: example inputs by method, as a tensor, a tuple of arguments or a dict of them. By default
             noise like the inputs that each method was traced with. Arguments that hold no tensor are fixed.
 
@@ -51,11 +52,7 @@ def script(
         ExportError: a callback or the model cannot be exported; nothing has been written then.
     """
     if export_for_nn:
-        raise ExportError(
-            "the protocol of nn~ is not there yet",
-            got="export_for_nn=True",
-            next_step="script() gives plain TorchScript, with the same controls",
-        )
+        return _for_nn(engine, script)
     with restored(engine):
         methods = _methods(engine, inputs or {})
         _refuse(engine, methods)
@@ -68,6 +65,20 @@ def script(
             verify(bench, exported, told)
     _take_back(shell, exported)
     return exported
+
+
+def _for_nn(engine: Engine, script: bool) -> nn.Module:
+    from torchbend.export.nntilde import nn_module  # it stands on this file
+    from torchbend.export.play import played_methods
+
+    if not script:
+        raise ExportError(
+            "the protocol of nn~ is compiled",
+            site="script",
+            wanted="script=True",
+            got="script=False, export_for_nn=True",
+        )
+    return nn_module(engine, played_methods(engine, None))
 
 
 def _take_back(shell: nn.Module, exported: nn.Module) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path as FilePath
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from torchbend.audio import read_audio, write_audio
 from torchbend.errors import AudioFileError, CheckpointError, ExportError, NonFiniteError, ShapeError
+from torchbend.export.nntilde import nn_module
 from torchbend.export.prior import opened_prior, prior_layers, streaming_prior
 from torchbend.export.rave import RavePlan
 from torchbend.export.targets import export_played
@@ -392,6 +393,25 @@ class BendedRAVE(Interface):
                 configuration=self.rave.config.name,
                 **facts,
             )
+
+    def script(
+        self, script: bool = True, export_for_nn: bool = False, inputs: Mapping[str, Any] | None = None
+    ) -> nn.Module:
+        """The methods as one ``torch.jit.ScriptModule`` (see `BendedModule.script`).
+
+        Args:
+            script: False: the module that would be traced.
+            export_for_nn: with the protocol of nn~: the streaming model, as `export` writes it by default.
+            inputs: example inputs by method.
+
+        Raises:
+            ExportError: something cannot be exported.
+        """
+        if not (script and export_for_nn):
+            return super().script(script, export_for_nn, inputs)
+        plan = RavePlan(self._engine, self.rave)
+        with self._on_stage(self.batch_size, plan.signals, None, True):
+            return nn_module(self._engine, plan.methods(), plan.switches())
 
     def _resampling(self, sample_rate: int | None) -> Resampling | None:
         if sample_rate is None or sample_rate == self.sample_rate:

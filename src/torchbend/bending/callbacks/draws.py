@@ -31,7 +31,7 @@ def draw_shape(owner: BendingCallback, x: Tensor, site: SiteState, dim: int | No
         CallbackError: ``x`` does not have the dimension ``dim``.
     """
     if dim is None and not site.is_activation:
-        return tuple(x.shape)
+        return tuple(int(size) for size in x.shape)  # under the tracer sizes are tensors
     axis = channel_dim(owner, x, site, dim)
     return tuple(int(size) if i == axis else 1 for i, size in enumerate(x.shape))
 
