@@ -47,16 +47,21 @@ def settings(**changes: object) -> TrainSettings:
     return TrainSettings(**{**small, **changes})  # type: ignore[arg-type]
 
 
-@pytest.fixture
-def corpus(tmp_path: Path) -> Corpus:
+def tones(path: Path) -> Corpus:
     """Eight tones of a second, with some noise."""
     rng = np.random.default_rng(0)
-    with CorpusWriter(tmp_path / "db", 44100, 1) as writer:
+    with CorpusWriter(path, 44100, 1) as writer:
         for number in range(8):
             time = np.arange(44100) / 44100
             tone = 0.4 * np.sin(2 * np.pi * 110 * (number + 1) * time) + 0.01 * rng.standard_normal(44100)
             writer.append(f"tone{number}", tone[None].astype(np.float32))
-    return Corpus.open(tmp_path / "db")
+    return Corpus.open(path)
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Corpus:
+    """The tones."""
+    return tones(tmp_path / "db")
 
 
 def losses(path: Path) -> dict[int, dict[str, float]]:
@@ -71,4 +76,4 @@ def losses(path: Path) -> dict[int, dict[str, float]]:
     return found
 
 
-__all__ = ["LENGTH", "corpus", "losses", "settings", "tiny"]
+__all__ = ["LENGTH", "corpus", "losses", "settings", "tiny", "tones"]

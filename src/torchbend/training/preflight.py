@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from torchbend.corpus.store import Corpus
 from torchbend.errors import TrainingError
 from torchbend.rave.bottlenecks import Variational
+from torchbend.rave.config import RAVEConfig
 from torchbend.rave.losses.receptive_field import receptive_field
 from torchbend.rave.model import RAVE
-from torchbend.training.settings import TrainSettings
+from torchbend.rave.prior import Prior, PriorConfig
+from torchbend.training.settings import PriorSettings, RunSettings, TrainSettings
 
-__all__ = ["prepare", "shortest"]
+__all__ = ["prepare", "prepare_prior", "shortest", "shortest_for_prior"]
 
 
 def shortest(model: RAVE) -> int:
@@ -24,6 +26,16 @@ def shortest(model: RAVE) -> int:
         before, after = model.receptive_field.tolist()
         needed += (before // bands + math.ceil(after / bands)) * bands
     return math.ceil(needed / config.ratio) * config.ratio
+
+
+def shortest_for_prior(config: PriorConfig, ratio: int) -> int:
+    """The shortest excerpt that a prior can be trained on, in samples.
+
+    Args:
+        config: of the prior.
+        ratio: of the model, in samples for each frame.
+    """
+    return math.ceil(config.training_samples(ratio) / ratio) * ratio
 
 
 def prepare(
@@ -43,22 +55,7 @@ def prepare(
             setting does not suit the model.
     """
     config = model.config
-    if corpus.channels != config.channels:
-        raise TrainingError(
-            "model and corpus have different channels",
-            site="channels",
-            wanted=f"{config.channels}, as the configuration says",
-            got=f"{corpus.channels} in {corpus.path}",
-            next_step=f"--set channels={corpus.channels}, or preprocess with --channels {config.channels}",
-        )
-    if corpus.sample_rate != config.sampling_rate:
-        raise TrainingError(
-            "model and corpus have different sample rates",
-            site="sampling_rate",
-            wanted=f"{config.sampling_rate} Hz, as the configuration says",
-            got=f"{corpus.sample_rate} Hz in {corpus.path}",
-            next_step=f"--set sampling_rate={corpus.sample_rate}, or preprocess with the other rate",
-        )
+    _check_sound(config, corpus, trained=True)
     if config.training.valid_signal_crop and not int(model.receptive_field.max()):
         for place, samples in enumerate(receptive_field(model)):
             model.receptive_field[place] = samples
@@ -71,6 +68,61 @@ def prepare(
             got=settings.length,
             next_step=f"--length {max(needed, math.ceil(settings.length / config.ratio) * config.ratio)}",
         )
+    _check_amount(corpus, counts, settings, processes)
+    if settings.cropped_latents is not None:
+        _check_latents(model, settings.cropped_latents)
+
+
+def prepare_prior(
+    prior: Prior, corpus: Corpus, counts: Sequence[int], settings: PriorSettings, processes: int = 1
+) -> None:
+    """Refuse what cannot train a prior.
+
+    Args:
+        prior: with the model that it is for.
+        corpus: to train on.
+        counts: excerpts to train on, and to validate with.
+        settings: of the training.
+        processes: that train together.
+
+    Raises:
+        TrainingError: channels or sample rates differ, excerpts do not show a prediction all that it depends
+            on, or there is too little data.
+    """
+    _check_sound(prior.synth.config, corpus, trained=False)
+    needed, ratio = shortest_for_prior(prior.config, prior.ratio), prior.ratio
+    if settings.length < needed or settings.length % ratio:
+        raise TrainingError(
+            "excerpts of this length cannot train this prior",
+            site="length",
+            wanted=f"a multiple of {ratio} samples, {needed} or more: "
+            f"a prediction depends on {prior.config.receptive_field} frames, and a frame is spread over "
+            f"{prior.config.latents}",
+            got=settings.length,
+            next_step=f"--length {max(needed, math.ceil(settings.length / ratio) * ratio)}, or a prior that "
+            "looks less far back: --set layers=..., --set cycle_size=...",
+        )
+    _check_amount(corpus, counts, settings, processes)
+
+
+def _check_sound(config: RAVEConfig, corpus: Corpus, trained: bool) -> None:
+    """Channels and sample rate; those of a model that is trained already cannot be set."""
+    for site, what, wanted, got, option in (
+        ("channels", "channels", config.channels, corpus.channels, "--channels"),
+        ("sampling_rate", "sample rates", config.sampling_rate, corpus.sample_rate, "--sr"),
+    ):
+        if wanted != got:
+            change = f"--set {site}={got}, or " if trained else ""
+            raise TrainingError(
+                f"model and corpus have different {what}",
+                site=site,
+                wanted=f"{wanted}, as the {'configuration says' if trained else 'model has'}",
+                got=f"{got} in {corpus.path}",
+                next_step=f"{change}preprocess with {option} {wanted}",
+            )
+
+
+def _check_amount(corpus: Corpus, counts: Sequence[int], settings: RunSettings, processes: int) -> None:
     batch = settings.batch * settings.accumulate * processes
     if counts[0] < batch or not counts[1]:
         raise TrainingError(
@@ -80,8 +132,6 @@ def prepare(
             got=f"{counts[0]} and {counts[1]}",
             next_step="add sounds, augment them, or take a smaller --batch or --length",
         )
-    if settings.cropped_latents is not None:
-        _check_latents(model, settings.cropped_latents)
 
 
 def _check_latents(model: RAVE, wanted: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,22 +13,21 @@ import typer
 if TYPE_CHECKING:
     from torchbend.training.loop import Listener, Progress
     from torchbend.training.model import Training
+    from torchbend.training.prior import PriorTraining
 
-__all__ = ["introduction", "shown"]
+__all__ = ["introduction", "introduction_of_prior", "shown"]
 
 
 def introduction(training: Training) -> str:
     """What is about to be trained, in a few lines."""
-    config, settings, data = training.config, training.settings, training.data
-    rate, model = config.sampling_rate, training.model
+    config, settings = training.config, training.settings
+    model = training.model
     count = sum(p.numel() for part in (model.encoder, model.decoder) for p in part.parameters())
     first = config.training.phase_1_duration
     lines = [
         f"{config.name}: {count / 1e6:.2f} M parameters, {config.latent_size} latents, ratio {config.ratio}, "
-        f"{rate} Hz, {config.channels} channel(s), on {training.accelerator.device}",
-        f"{training.corpus!r}",
-        f"{len(data.train):,} excerpts of {settings.length / rate:.2f} s to train on, "
-        f"{len(data.held_out):,} held out; {len(data.order):,} steps an epoch",
+        f"{config.sampling_rate} Hz, {config.channels} channel(s), on {training.accelerator.device}",
+        *_data(training),
         f"steps {training.at.step:,} to {settings.max_steps:,}; the discriminator comes in at step {first:,}"
         if first < settings.max_steps
         else f"steps {training.at.step:,} to {settings.max_steps:,}: the discriminator never comes in, since "
@@ -36,9 +36,39 @@ def introduction(training: Training) -> str:
     return "\n".join(lines)
 
 
+def introduction_of_prior(training: PriorTraining) -> str:
+    """What is about to be trained, in a few lines."""
+    sizes, model, settings = training.sizes, training.config, training.settings
+    seconds = sizes.receptive_field * model.ratio / model.sampling_rate
+    lines = [
+        f"a prior of {training.engine.parameters / 1e6:.2f} M parameters for {model.name}: "
+        f"{sizes.latents} of {model.latent_size} latents, {sizes.resolution} values each; it looks "
+        f"{seconds:.1f} s back, on {training.accelerator.device}",
+        *_data(training),
+        f"steps {training.at.step:,} to {settings.max_steps:,}; knowing nothing is a cross entropy of "
+        f"{math.log(sizes.resolution):.3f}",
+    ]
+    return "\n".join(lines)
+
+
+def _data(training: Training | PriorTraining) -> list[str]:
+    data, length = training.data, training.settings.length / training.config.sampling_rate
+    return [
+        f"{training.corpus!r}",
+        f"{len(data.train):,} excerpts of {length:.2f} s to train on, {len(data.held_out):,} held out; "
+        f"{len(data.order):,} steps an epoch",
+    ]
+
+
 @contextmanager
-def shown(total: int, begun: int) -> Iterator[Listener]:
-    """A bar on a terminal; where stderr goes elsewhere, a line for each event and now and then for a step."""
+def shown(total: int, begun: int, phases: bool = True) -> Iterator[Listener]:
+    """A bar on a terminal; where stderr goes elsewhere, a line for each event and now and then for a step.
+
+    Args:
+        total: steps in all.
+        begun: steps that are done.
+        phases: whether there are several.
+    """
     if not sys.stderr.isatty():
         yield _lines(total)
         return
@@ -47,7 +77,7 @@ def shown(total: int, begun: int) -> Iterator[Listener]:
     from rich.progress import Progress as Bar
 
     columns = (
-        TextColumn("phase {task.fields[phase]}"),
+        *([TextColumn("phase {task.fields[phase]}")] if phases else []),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
@@ -88,6 +118,7 @@ def _losses(progress: Progress) -> str:
         "feature_matching": "features",
         "adversarial": "adversarial",
         "loss_dis": "discriminator",
+        "latent_prediction": "cross entropy",
     }
     values = [
         f"{word} {progress.values[name]:.3g}" for name, word in short.items() if name in progress.values

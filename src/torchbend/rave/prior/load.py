@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ from torchbend.rave.checkpoints.load import load_with_notes
 from torchbend.rave.checkpoints.locate import Source, locate
 from torchbend.rave.checkpoints.state import CACHES, PRIOR, State, cleaned
 from torchbend.rave.model import RAVE
-from torchbend.rave.prior.config import PriorConfig, check_prior
+from torchbend.rave.prior.config import PriorConfig, check_prior, prior_from_dict
 from torchbend.rave.prior.network import Network
 from torchbend.rave.prior.prior import Prior
 from torchbend.rave.prior.save import read_prior
@@ -58,9 +59,10 @@ def load_prior(path: str | os.PathLike[str], *, cycle_size: int | None = None) -
             own, inside = _parts(state)
             model, notes = build(model_config, inside, name)
         else:
-            own, inside = _parts(_state(source))
-            gin = None if source.gin is None else read_gin_file(source.gin, SHIPPED)
-            config, notes = _sizes(own, gin, name)
+            given, written = _state(source)
+            own, inside = _parts(given)
+            gin = None if written is not None or source.gin is None else read_gin_file(source.gin, SHIPPED)
+            config, notes = (written, []) if written is not None else _sizes(own, gin, name)
             model, told = _model(source, gin, inside)
             notes += told
         if cycle_size is not None:
@@ -76,7 +78,8 @@ def load_prior(path: str | os.PathLike[str], *, cycle_size: int | None = None) -
     return prior.eval().requires_grad_(False)
 
 
-def _state(source: Source) -> Mapping[str, object]:
+def _state(source: Source) -> tuple[Mapping[str, object], PriorConfig | None]:
+    """What a checkpoint holds, and the sizes of the prior, where this project's training wrote them."""
     name = str(source.file)
     try:
         content = load_tensors(source.file)
@@ -89,7 +92,21 @@ def _state(source: Source) -> Mapping[str, object]:
         raise CheckpointError(
             "this checkpoint holds no weights", site=name, wanted="a state_dict", got=type(content).__name__
         )
-    return given
+    return given, _written(content, name)
+
+
+def _written(content: Mapping[str, object], name: str) -> PriorConfig | None:
+    """The sizes in a checkpoint of this project's own training; None in others."""
+    held = content.get("torchbend")
+    text = held.get("prior") if isinstance(held, Mapping) else None
+    if not isinstance(text, str):
+        return None
+    try:
+        return prior_from_dict(json.loads(text))
+    except ValueError as error:
+        raise CheckpointError(
+            "the sizes in this checkpoint are damaged", site=name, got=str(error)
+        ) from error
 
 
 def _parts(given: Mapping[str, object]) -> tuple[State, State]:

@@ -143,7 +143,8 @@ class Prior(StreamingNetwork):
         index = self.steps(z)
         with self.aside():
             logits = self.logits(self.quantiser.to_one_hot(index[..., :-1]).to(self.like))
-        return F.cross_entropy(self.quantiser.apart(logits).transpose(1, 2), index[..., 1:])
+        scores = self.quantiser.apart(logits).to(self.like)  # in 16 bits, a sum of shares is too coarse
+        return F.cross_entropy(scores.transpose(1, 2), index[..., 1:])
 
     # -- continuing ------------------------------------------------------------------------------------------
 
