@@ -133,3 +133,28 @@ def test_a_discrete_model_quantises(tmp_path: Path, corpus: Corpus) -> None:
     )
     original.run()
     assert int(original.model.encoder.enabled) == 0
+
+
+def test_sixteen_bits_change_the_networks_and_little_else() -> None:
+    x = torch.randn(2, 1, LENGTH, generator=torch.Generator().manual_seed(3)) * 0.1
+    told = []
+    for precision in ("no", "bf16"):
+        engine = _engine(warmup=1, precision=precision)
+        told.append([engine.train(x, 0) for _ in range(4)])
+    for exact, rough in zip(*told, strict=True):
+        for name, value in exact.items():
+            assert float(rough[name]) == pytest.approx(float(value), rel=0.05, abs=0.02), name
+    assert any(float(a[name]) != float(b[name]) for a, b in zip(*told, strict=True) for name in a)
+
+
+def test_compiled_networks_learn_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Captured by the compiler, and run as captured: the code that it would generate is its own affair."""
+    monkeypatch.setattr("torchbend.training.engine.BACKEND", "eager")
+    x = torch.randn(2, 1, LENGTH, generator=torch.Generator().manual_seed(3)) * 0.1
+    plain, compiled = _engine(warmup=1), _engine(warmup=1, compile=True)
+    assert set(compiled.model.state_dict()) == set(plain.model.state_dict())
+    for _ in range(3):
+        for (name, value), other in zip(
+            plain.train(x, 0).items(), compiled.train(x, 0).values(), strict=True
+        ):
+            assert float(other) == pytest.approx(float(value), rel=1e-4), name

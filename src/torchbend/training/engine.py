@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine"]
 
+BACKEND = "inductor"
+"""Of ``torch.compile``."""
+
 
 class Engine(Stepping):
     """A model in training, with its optimisers: one of encoder and decoder, one of the discriminator.
@@ -52,7 +55,7 @@ class Engine(Stepping):
         super().__init__(model, settings, accelerator, (self.generator, self.discriminator), settings.ema)
         if settings.compile:
             for part in (model.encoder.encoder, model.decoder, model.discriminator):
-                part.compile()
+                part.compile(backend=BACKEND)
 
     @property
     def warmed_up(self) -> bool:

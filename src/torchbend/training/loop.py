@@ -89,7 +89,7 @@ class Loop(ABC, Generic[E, T]):
         device: str | None = None,
     ) -> None:
         self.folder, self.config, self.settings, self.corpus = folder, config, settings, corpus
-        self.accelerator = accelerated(settings.precision, device)
+        self.accelerator = accelerated(device)
         own = self.accelerator
         if folder.exists and not checkpoint:
             raise TrainingError(

@@ -16,25 +16,21 @@ if TYPE_CHECKING:
 __all__ = ["accelerated", "shared"]
 
 
-def accelerated(precision: str = "no", device: str | None = None) -> Accelerator:
+def accelerated(device: str | None = None) -> Accelerator:
     """The machine as ``accelerate`` finds it, or as ``accelerate launch`` says.
 
     Args:
-        precision: ``"no"``, ``"bf16"`` or ``"fp16"``.
         device: ``"cpu"`` keeps away from GPUs; others name what must be there.
 
     Raises:
         MissingExtraError: accelerate is not installed.
-        DeviceError: the device, or the precision on it, is not there.
+        DeviceError: the device is not there.
     """
     try:
         from accelerate import Accelerator
     except ImportError as error:
         raise MissingExtraError.of("accelerate", "train", "training") from error
-    try:
-        found = Accelerator(mixed_precision=precision, cpu=device == "cpu")
-    except ValueError as error:
-        raise DeviceError("this precision is not to be had here", site=precision, got=str(error)) from error
+    found = Accelerator(cpu=device == "cpu")
     if device is not None and found.device.type != torch.device(device).type:
         raise DeviceError("there is no such device here", site=device, got=str(found.device))
     return found

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PriorSettings", "RunSettings", "TrainSettings"]
 
-Precision = Literal["no", "bf16", "fp16"]
+Precision = Literal["no", "bf16"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class RunSettings:
         learning_rate: of what is trained.
         seed: of everything random.
         workers: processes that read excerpts; 0 reads them between steps.
-        precision: ``"bf16"`` or ``"fp16"`` runs networks in 16 bits, losses and filter banks never.
+        precision: ``"bf16"`` runs networks in 16 bits; losses and filter banks keep 32.
         accumulate: batches of each step, one after the other: where a large batch needs too much memory.
         compile: run the networks through ``torch.compile``.
         held_out: share of the corpus that is kept for validation, at most ``validation_excerpts``.
@@ -73,8 +73,8 @@ class RunSettings:
             raise _wrong("workers", "0 or more", self.workers)
         if not 0 < self.held_out < 1:
             raise _wrong("held_out", "a share between 0 and 1", self.held_out)
-        if self.precision not in ("no", "bf16", "fp16"):
-            raise _wrong("precision", "no, bf16 or fp16", self.precision)
+        if self.precision not in ("no", "bf16"):
+            raise _wrong("precision", "no or bf16", self.precision)
 
     def to_dict(self) -> dict[str, Any]:
         """All values, ready for ``json.dumps``."""

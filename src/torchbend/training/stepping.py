@@ -126,7 +126,7 @@ class Stepping(ABC):
         told: dict[str, Tensor] = {}
         parts = x.chunk(self._how.accumulate)
         for part in parts:
-            with self.accelerator.autocast():
+            with self._rounded():
                 losses, loss = losses_of(part)
             if not torch.isfinite(loss):
                 optimiser.zero_grad(set_to_none=True)
@@ -138,6 +138,11 @@ class Stepping(ABC):
         self._learn(optimiser)
         return told
 
+    def _rounded(self) -> torch.autocast:
+        """Within it, networks run in 16 bits where the settings say so."""
+        device, low = self.accelerator.device.type, self._how.precision == "bf16"
+        return torch.autocast(device, torch.bfloat16, enabled=low)
+
     def seed(self) -> None:
         """Set PyTorch's chance to that of the next step."""
         number = ((self._how.seed * MIX) ^ (self.step * 2 + 1) * MIX) + self.accelerator.process_index
@@ -148,6 +153,10 @@ class Stepping(ABC):
         parameters = [p for group in optimiser.param_groups for p in group["params"]]
         shared([p.grad for p in parameters], self.accelerator)
         optimiser.step()
+        for parameter in parameters:
+            # Fused optimisers write past PyTorch's count of changes; weights that are computed from
+            # parameters, and kept, would stay as they were wherever no gradients are wanted.
+            torch.autograd.graph.increment_version(parameter)
         optimiser.zero_grad(set_to_none=True)
         shared(self._statistics(), self.accelerator)
         self.step += 1

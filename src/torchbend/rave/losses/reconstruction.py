@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -22,6 +22,7 @@ __all__ = [
     "autoencode",
     "band_pair",
     "fixed_parameters",
+    "full_precision",
     "resynthesise",
     "set_phase",
     "valid_bands",
@@ -68,6 +69,11 @@ def fixed_parameters(*modules: nn.Module) -> Iterator[None]:
             parameter.requires_grad_(True)
 
 
+def full_precision(x: Tensor) -> AbstractContextManager[object]:
+    """Within it, nothing is cast to 16 bits: filter banks and spectra need all of theirs."""
+    return torch.autocast(x.device.type, enabled=False)
+
+
 @contextmanager
 def _still(module: nn.Module) -> Iterator[None]:
     """Batch normalisations use the statistics that they have learnt, and learn no more."""
@@ -97,7 +103,8 @@ def autoencode(model: RAVE, x: Tensor, warmed_up: bool, as_original: bool = Fals
     """
     set_phase(model, warmed_up)
     fixed = warmed_up and model.encoder.detaches
-    inputs = model.analyse(x)
+    with full_precision(x):
+        inputs = model.analyse(x)
     still = _still(model.encoder) if fixed and not as_original else nullcontext()
     with still, torch.set_grad_enabled(torch.is_grad_enabled() and not fixed):
         raw = model.encoder(inputs)
@@ -124,20 +131,22 @@ def resynthesise(model: RAVE, x: Tensor) -> tuple[Tensor, Tensor]:
     set_phase(model, True)
     still = _still(model.encoder) if model.encoder.detaches else nullcontext()
     with torch.no_grad(), still, model.encoder.sampling(True):
-        return _cut(x, model(x))
+        return audio_pair(model, x, autoencode(model, x, True))
 
 
 def audio_pair(model: RAVE, x: Tensor, made: Passage) -> tuple[Tensor, Tensor]:
     """Target and output as audio of the same length, shape ``[B, C, T]``."""
-    y = model.pqmf.inverse(made.outputs) if model.config.output == "pqmf" else made.outputs
-    return _cut(x, y)
+    with full_precision(x):
+        y = made.outputs.float()
+        return _cut(x, model.pqmf.inverse(y) if model.config.output == "pqmf" else y)
 
 
 def band_pair(model: RAVE, x: Tensor, made: Passage) -> tuple[Tensor, Tensor]:
     """Target and output as sub-bands of the same length, shape ``[B, C * bands, T / bands]``."""
-    target = made.inputs if model.config.input == "pqmf" else model.pqmf(x)
-    output = made.outputs if model.config.output == "pqmf" else model.pqmf(made.outputs)
-    return _cut(target, output)
+    with full_precision(x):
+        y = made.outputs.float()
+        target = made.inputs if model.config.input == "pqmf" else model.pqmf(x)
+        return _cut(target, y if model.config.output == "pqmf" else model.pqmf(y))
 
 
 def _cut(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:

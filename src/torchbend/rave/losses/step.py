@@ -23,6 +23,7 @@ from torchbend.rave.losses.reconstruction import (
     autoencode,
     band_pair,
     fixed_parameters,
+    full_precision,
     resynthesise,
     valid_bands,
 )
@@ -96,12 +97,13 @@ def generator_losses(
         target, output = audio_pair(model, x, made)
         target_bands, output_bands = band_pair(model, x, made)
     valid = valid_bands(model, output_bands.shape[-1], as_original)
-    losses = {
-        "multiband_spectral_distance": model.multiband_audio_distance(
-            target_bands[..., valid], output_bands[..., valid]
-        ),
-        "fullband_spectral_distance": model.audio_distance(target, output),
-    }
+    with full_precision(x):
+        losses = {
+            "multiband_spectral_distance": model.multiband_audio_distance(
+                target_bands[..., valid], output_bands[..., valid]
+            ),
+            "fullband_spectral_distance": model.audio_distance(target, output),
+        }
     if _regularises(model):
         losses["regularization"] = made.regularization * beta
     if warmed_up:
