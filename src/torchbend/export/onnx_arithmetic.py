@@ -111,6 +111,11 @@ def _rsqrt(w: Writer, step: Step, x: Any) -> Any:
     return w.op("Reciprocal", w.op("Sqrt", x))
 
 
+def _log1p(w: Writer, step: Step, x: Any) -> Any:
+    dtype = _dtype(step)
+    return w.op("Log", w.op("Add", w.to(x, dtype), w.to(1, dtype)))
+
+
 def _silu(w: Writer, step: Step, x: Any) -> Any:
     return w.op("Mul", x, w.op("Sigmoid", x))
 
@@ -224,6 +229,7 @@ ARITHMETIC: dict[str, Handler] = {
     "aten.pow.Tensor_Tensor": _power,
     "aten.pow.Scalar": _power,
     "aten.rsqrt.default": _rsqrt,
+    "aten.log1p.default": _log1p,
     "aten.silu.default": _silu,
     "aten.leaky_relu.default": _leaky_relu,
     "aten.elu.default": _elu,

@@ -64,6 +64,23 @@ def _layer_norm(w: Writer, step: Step, x: Any, shape: list[int], scale: Any, bia
     return [made, None, None]
 
 
+def _gru(w: Writer, step: Step, x: Any, hidden: Any, weights: list[Any]) -> Any:
+    """ONNX has the gates in another order: update, reset, new."""
+    if not all(isinstance(t, torch.Tensor) for t in weights):
+        raise unwritable("a recurrent layer whose weights move")
+    size = weights[1].shape[1]
+    order = [*range(size, 2 * size), *range(size), *range(2 * size, 3 * size)]
+    into, back = (t[order][None] for t in weights[:2])
+    given = [torch.cat([t[order] for t in weights[2:]])[None]] if weights[2:] else [None]
+    outputs = w.op(
+        "GRU", x, into, back, *given, None, hidden, outputs=2, hidden_size=size, linear_before_reset=1
+    )
+    frames = w.op("Squeeze", outputs[0], w.whole(1))
+    w.know(frames, (*w.shape(x)[:2], size), w.dtype(x))
+    w.know(outputs[1], w.shape(hidden), w.dtype(x))
+    return [frames, outputs[1]]
+
+
 def _embedding(w: Writer, step: Step, table: Any, index: Any, *_: Any) -> Any:
     return w.op("Gather", table, index, axis=0)
 
@@ -192,6 +209,20 @@ def _exchanged(
     return part if len(parts) == 1 else w.op("Concat", *parts, axis=dim % len(w.shape(x)))
 
 
+def _windows(w: Writer, step: Step, x: Any, shape: list[Any], strides: list[Any], offset: Any = None) -> Any:
+    """Frames that overlap, of signals ``[B, T]``: the only memory trick that is known here."""
+    given, rows = step.node.args[0], w.shape(x)
+    plain = isinstance(given, torch.fx.Node) and given.meta["val"].is_contiguous() and not offset
+    if not plain or len(rows) != 2 or len(shape) != 3 or shape[0] != rows[0] or strides[0] != rows[1]:
+        raise unwritable("aten.as_strided")
+    if strides[2] != 1 or not isinstance(strides[1], int) or not isinstance(shape[2], int):
+        raise unwritable("aten.as_strided: frames of any size")
+    count = w.op("Squeeze", w.sizes([shape[1]]), w.whole(0))
+    frames = w.op("Range", torch.tensor(0), count, torch.tensor(1))
+    starts = w.op("Unsqueeze", w.op("Mul", frames, torch.tensor(strides[1])), w.whole(1))
+    return w.op("Gather", x, w.op("Add", starts, torch.arange(shape[2])), axis=1)
+
+
 def _split(w: Writer, step: Step, x: Any, sizes: Any, dim: int = 0) -> Any:
     shapes = [tuple(t.shape) for t in step.node.meta["val"]]
     listed = sizes if isinstance(sizes, list) else [shape[dim] for shape in shapes]
@@ -284,6 +315,7 @@ TENSORS: dict[str, Handler] = {
     "aten.native_batch_norm.default": _batch_norm,
     "aten._native_batch_norm_legit_no_training.default": _batch_norm,
     "aten.native_layer_norm.default": _layer_norm,
+    "torchbend.gru_layer.default": _gru,
     "aten.embedding.default": _embedding,
     **dict.fromkeys(
         ["aten.view.default", "aten._unsafe_view.default", "aten.reshape.default", "aten.squeeze.dim",
@@ -301,6 +333,7 @@ TENSORS: dict[str, Handler] = {
     "aten.stack.default": _stacked,
     "aten.slice.Tensor": _slice,
     "aten.slice_scatter.default": _exchanged,
+    "aten.as_strided.default": _windows,
     "aten.split.Tensor": _split,
     "aten.split_with_sizes.default": _split,
     "aten.select.int": _selected,

@@ -21,8 +21,12 @@ from torchbend.capture.structure import walk
 from torchbend.errors import ExportError
 from torchbend.export.functional import Functional
 from torchbend.export.program import Sizes, quiet, resized
+from torchbend.export.recurrent import gru_layers
 
 __all__ = ["Free", "Size", "Sized", "Step", "input_nodes", "sized_graph"]
+
+_GRU_ARGUMENTS = 9
+"""Of ``torch.gru`` for a batch of equally long signals; there is another form, for packed ones."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,7 @@ def _traced(functional: Functional, groups: list[list[Free]], more: int | None) 
             count = free.count + (number == more)
             inputs[free.input] = resized(inputs[free.input], free.dim, count * free.multiple)
     with quiet(), torch.no_grad():
-        with _NoValues():
+        with _Whole():
             written = make_fx(functional)(inputs, states, controls)
         pure: Callable[..., Any] = torch.func.functionalize(written, remove="mutations")
         made = make_fx(pure)(inputs, states, controls)
@@ -134,8 +138,11 @@ def _traced(functional: Functional, groups: list[list[Free]], more: int | None) 
     return made
 
 
-class _NoValues(TorchFunctionMode):
-    """Within it nobody reads the numbers in a tensor: they would be constants of the graph."""
+class _Whole(TorchFunctionMode):
+    """Within it nobody reads the numbers in a tensor, which would be constants of the graph.
+
+    A GRU is an operation of its own, so that the graph does not depend on the number of frames.
+    """
 
     _READING = frozenset(
         (
@@ -156,6 +163,8 @@ class _NoValues(TorchFunctionMode):
     ) -> Any:
         if getattr(func, "__name__", "") in self._READING:
             raise _unsized("Python code reads the numbers in a tensor")
+        if getattr(func, "__name__", "") == "gru" and len(args) == _GRU_ARGUMENTS:
+            return gru_layers(*args)
         return func(*args, **(kwargs or {}))
 
 
