@@ -10,6 +10,9 @@ PEERS := $(VENV)/.bench-peers
 # One thread: steady timings, and the same numbers on every machine.
 export OMP_NUM_THREADS ?= 1
 
+# Processes that run tests side by side.
+JOBS ?= auto
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test bench lint wheel clean distclean
 
@@ -53,7 +56,7 @@ wheel: $(INSTALLED)
 
 # The tests come last, so that the last line tells how many there were.
 test: lint wheel $(WEIGHTS)
-	$(PY) -m pytest
+	$(PY) -m pytest --numprocesses $(JOBS) --dist loadfile
 
 bench: $(PEERS) $(WEIGHTS)
 	$(PY) -m benchmarks
