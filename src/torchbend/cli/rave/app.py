@@ -8,9 +8,13 @@ from torchbend.cli.rave.duration import duration
 from torchbend.cli.rave.evaluate import evaluate
 from torchbend.cli.rave.export import export
 from torchbend.cli.rave.generate import generate
+from torchbend.cli.rave.plot import plot
 from torchbend.cli.rave.preprocess import preprocess
 from torchbend.cli.rave.resample import resample
+from torchbend.cli.rave.runs import runs
+from torchbend.cli.rave.sample import sample
 from torchbend.cli.rave.train import train
+from torchbend.cli.rave.train_prior import train_prior
 
 __all__ = ["app"]
 
@@ -27,5 +31,18 @@ def _options() -> None:
     """What all commands share."""
 
 
-for _command in (duration, resample, preprocess, train, generate, evaluate, export):
+_COMMANDS = (
+    duration,
+    resample,
+    preprocess,
+    train,
+    runs,
+    plot,
+    train_prior,
+    generate,
+    sample,
+    evaluate,
+    export,
+)
+for _command in _COMMANDS:
     app.command()(_command)
