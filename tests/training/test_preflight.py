@@ -11,9 +11,12 @@ from tests.training.conftest import settings, tiny
 from torchbend.corpus.store import Corpus
 from torchbend.errors import CorpusError, TorchbendError, TrainingError
 from torchbend.rave.config import RAVEConfig
+from torchbend.rave.model import RAVE
+from torchbend.rave.presets import preset
 from torchbend.training.configure import configured
 from torchbend.training.folder import RunFolder
 from torchbend.training.model import Training
+from torchbend.training.preflight import prepare
 from torchbend.training.settings import TrainSettings
 
 
@@ -76,3 +79,18 @@ def test_a_configuration_follows_the_corpus_and_the_words(corpus: Corpus) -> Non
     assert (risen.target, risen.warmup, risen.initial) == (0.1, 100, 1e-6)
     with pytest.raises(TrainingError, match="cannot be set"):
         configured(["v2"], corpus, {"training.nothing": 1})
+
+
+@pytest.mark.parametrize(
+    ("names", "field"),
+    [(("v1",), [24109, 22060]), (("v2",), [27117, 26428]), (("v2", "causal"), [51497, 0])],
+)
+def test_how_far_a_model_listens_is_that_of_the_full_size(
+    names: tuple[str, ...], field: list[int], tmp_path: Path, corpus: Corpus
+) -> None:
+    """Against the numbers of the original, ``rave_spec`` 7.2."""
+    model = RAVE(preset(*names, capacity=4))
+    model.config = replace(model.config, training=replace(model.config.training, valid_signal_crop=True))
+    own = settings(length=2**17, batch=1)
+    prepare(model, corpus, (8, 1), own)
+    assert model.receptive_field.tolist() == field
