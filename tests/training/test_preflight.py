@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.training.conftest import settings, tiny
 
 from torchbend.corpus.store import Corpus
+from torchbend.corpus.writing import CorpusWriter
 from torchbend.errors import CorpusError, TorchbendError, TrainingError
 from torchbend.rave.config import RAVEConfig
 from torchbend.rave.model import RAVE
@@ -43,6 +45,10 @@ def test_windows_that_are_too_short(tmp_path: Path, corpus: Corpus) -> None:
 
 def test_too_little_sound(tmp_path: Path, corpus: Corpus) -> None:
     assert "--batch" in _refused(tmp_path, corpus, tiny(), settings(batch=100))
+    with CorpusWriter(tmp_path / "one", 44100, 1) as writer:
+        writer.append("alone", np.zeros((1, 44100), np.float32))
+    told = _refused(tmp_path, Corpus.open(tmp_path / "one"), tiny(), settings())
+    assert "another recording" in told
     with pytest.raises(CorpusError, match="long enough"):
         Training(RunFolder(tmp_path / "run"), tiny(), settings(length=2**20), corpus, device="cpu")
 

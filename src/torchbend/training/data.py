@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 from torchbend.corpus.excerpts import Excerpts
 from torchbend.corpus.store import Corpus
 from torchbend.corpus.transforms import standard
+from torchbend.errors import TrainingError
 from torchbend.training.order import Batches
 from torchbend.training.settings import RunSettings
 
@@ -30,6 +31,7 @@ class Data:
 
     Raises:
         CorpusError: no sound is long enough.
+        TrainingError: there is nothing to validate with.
     """
 
     def __init__(
@@ -43,6 +45,14 @@ class Data:
     ) -> None:
         corpus = corpus.divided()
         train, held_out = corpus.split(settings.held_out)
+        if not held_out:
+            raise TrainingError(
+                "a single short sound leaves nothing to validate with",
+                site=str(corpus.path),
+                wanted="two sounds, or one of more than 30 s",
+                got=corpus.sounds[0].name,
+                next_step="preprocess another recording into the same corpus",
+            )
         transforms = standard(
             settings.length,
             corpus.sample_rate,
