@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from torchbend.corpus.writing import CorpusWriter
 from torchbend.errors import RAVEConfigError, TorchbendError, TrainingError
 from torchbend.rave import RAVE, load
 from torchbend.rave.pca import fit
-from torchbend.rave.prior import PriorConfig, load_prior, sound
+from torchbend.rave.prior import Prior, PriorConfig, load_prior, sound
 from torchbend.rave.prior.sound import made_up
 from torchbend.training.folder import RunFolder
 from torchbend.training.machine import accelerated
@@ -132,7 +133,7 @@ def test_a_run_in_two_pieces_makes_the_steps_of_one(
 
 def test_a_step_begins_at_the_reference(shared_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prior = load_prior(shared_dir / "rave_ref" / "prior_v2" / "prior.ckpt")
-    engine = PriorEngine(prior.train(), settings(), accelerated(device="cpu"))
+    engine = PriorEngine(prior.train(), settings(), accelerated("cpu"))
     monkeypatch.setattr(torch, "randn_like", torch.zeros_like)
     x = references.arrays("v2")["x"]
     kept = {name: p.detach().clone() for name, p in prior.named_parameters()}
@@ -250,3 +251,20 @@ def test_how_many_latents(corpus: Corpus) -> None:
     assert (three.latents, three.layers, three.residual_size, three.skip_size) == (3, 2, 513, 258)
     with pytest.raises(RAVEConfigError, match="depth"):
         prior_sizes(synth, changes={"depth": 3})
+
+
+def test_compiled_and_coarse_networks_learn_the_same(
+    corpus: Corpus, trained: PriorTraining, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Captured by the compiler, and run as captured: the code that it would generate is its own affair."""
+    monkeypatch.setattr("torchbend.training.stepping.BACKEND", "eager")
+    x = torch.stack([torch.from_numpy(corpus.read(n, 0, LENGTH)) for n in (0, 1)])
+    told = []
+    for compiled, precision in ((False, "no"), (True, "no"), (False, "bf16")):
+        torch.manual_seed(1)
+        prior = Prior(trained.prior.synth, replace(SIZES, layers=1)).train()
+        engine = PriorEngine(prior, settings(compile=compiled, precision=precision), accelerated("cpu"))
+        losses = [float(engine.train(x, 0)["latent_prediction"]) for _ in range(2)]
+        told.append([*losses, engine.validate([x]).value])
+    assert told[1] == pytest.approx(told[0], rel=1e-5)
+    assert told[2] == pytest.approx(told[0], rel=1e-2) and told[2] != told[0]

@@ -149,7 +149,7 @@ def test_sixteen_bits_change_the_networks_and_little_else() -> None:
 
 def test_compiled_networks_learn_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """Captured by the compiler, and run as captured: the code that it would generate is its own affair."""
-    monkeypatch.setattr("torchbend.training.engine.BACKEND", "eager")
+    monkeypatch.setattr("torchbend.training.stepping.BACKEND", "eager")
     x = torch.randn(2, 1, LENGTH, generator=torch.Generator().manual_seed(3)) * 0.1
     plain, compiled = _engine(warmup=1), _engine(warmup=1, compile=True)
     assert set(compiled.model.state_dict()) == set(plain.model.state_dict())

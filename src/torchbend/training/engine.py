@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine"]
 
-BACKEND = "inductor"
-"""Of ``torch.compile``."""
-
 
 class Engine(Stepping):
     """A model in training, with its optimisers: one of encoder and decoder, one of the discriminator.
@@ -53,9 +50,7 @@ class Engine(Stepping):
             model.discriminator.parameters(), settings.discriminator_rate, **how
         )
         super().__init__(model, settings, accelerator, (self.generator, self.discriminator), settings.ema)
-        if settings.compile:
-            for part in (model.encoder.encoder, model.decoder, model.discriminator):
-                part.compile(backend=BACKEND)
+        self._compile(model.encoder.encoder, model.decoder, model.discriminator)
 
     @property
     def warmed_up(self) -> bool:

@@ -37,9 +37,7 @@ class PriorEngine(Stepping):
         fused = accelerator.device.type in ("cuda", "cpu")
         self.optimiser = torch.optim.Adam(self._own, settings.learning_rate, fused=fused)
         super().__init__(prior, settings, accelerator, (self.optimiser,))
-        if settings.compile:
-            for part in (prior.pre_net, *prior.residuals, prior.post_net):
-                part.compile()
+        self._compile(prior.pre_net, *prior.residuals, prior.post_net)
 
     @property
     def parameters(self) -> int:
@@ -76,7 +74,8 @@ class PriorEngine(Stepping):
                 x = batch.to(device)
                 found += float(prior.loss(self._encoded(x))) * len(x)
                 count += len(x)
-            heard = self._generated()
+            # Frame by frame and with a memory, compiled code would be made anew, for a few seconds' work.
+            heard = torch.compiler.disable(self._generated)()  # type: ignore[no-untyped-call]
         finally:
             prior.train(training)
         value = found / max(count, 1)

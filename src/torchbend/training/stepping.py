@@ -24,6 +24,9 @@ __all__ = ["Losses", "Stepping", "Verdict"]
 MIX = 0x9E3779B97F4A7C15
 """The golden ratio in 64 bits: spreads neighbouring numbers."""
 
+BACKEND = "inductor"
+"""Of ``torch.compile``."""
+
 Losses = Callable[[Tensor], tuple[dict[str, Tensor], Tensor]]
 """From audio to the losses as they are logged, and to the one that has gradients."""
 
@@ -77,6 +80,12 @@ class Stepping(ABC):
         self.step = 0
         self.average = None if decay is None else MovingAverage(network, decay)
         self._network, self._how, self._optimisers = network, settings, tuple(optimisers)
+
+    def _compile(self, *parts: nn.Module) -> None:
+        """Let networks be compiled at their first step, where that is asked for."""
+        if self._how.compile:
+            for part in parts:
+                part.compile(backend=BACKEND)
 
     # -- what each training has of its own -------------------------------------------------------------------
 

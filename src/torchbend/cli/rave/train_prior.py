@@ -122,7 +122,10 @@ def train_prior(
     typer.echo(introduction_of_prior(training))
     with shown(settings.max_steps, training.at.step, phases=False) as tell:
         training.run(tell)
-    typer.echo(f"{training.at.step:,} steps done. Next: torchbend rave sample {folder.path} --out {name}.wav")
+    typer.echo(
+        f"{training.at.step:,} steps done. Next: torchbend rave sample {folder.path} --out {name}.wav, or\n"
+        f"torchbend rave export {source} --prior {folder.path} --out {name}.ts"
+    )
 
 
 def _kept(start: Path, given: dict[str, Any]) -> tuple[RAVE, PriorConfig]:
