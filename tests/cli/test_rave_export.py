@@ -81,3 +81,21 @@ def test_mistakes_are_told_and_nothing_is_written(
     assert result.exit_code == status, result.output
     assert said in " ".join(result.stderr.replace("│", " ").split())
     assert [path.name for path in folder.glob("x.*")] == ["x.safetensors"]
+
+
+def test_a_run_tells_how_many_latents_its_exports_play(
+    birds: Path, folder: Path, program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from torchbend.training.folder import RunFolder
+    from torchbend.training.settings import TrainSettings
+
+    asked: list[dict[str, object]] = []
+    monkeypatch.setattr(tb.BendedRAVE, "export", lambda self, *_, **how: asked.append(how))
+    model = tb.rave.load(birds)
+    (folder / "run" / "checkpoints").mkdir(parents=True)
+    tb.rave.save(model, folder / "run" / "checkpoints" / "m.safetensors")
+    RunFolder(folder / "run").describe(model.config, TrainSettings(cropped_latents=5), {})
+    for more in ((), ("--latents", 2), ("--fidelity", 0.9)):
+        words = ("rave", "export", "run/checkpoints/m.safetensors", "--out", "m.ts", *more)
+        assert program(*words).exit_code == 0
+    assert [(how.get("latents"), how["fidelity"]) for how in asked] == [(5, 0.95), (2, 0.95), (None, 0.9)]

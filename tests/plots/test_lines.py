@@ -57,7 +57,7 @@ def test_numbers_at_ends_are_apart() -> None:
     x = np.arange(3.0)
     lines = [Line(str(k), x, np.full(3, 5 + k / 1000)) for k in range(8)]
     axes = draw_lines([Panel("", "", "", [*lines, Line("far", x, np.full(3, 9.0))])]).axes[0]
-    heights = sorted(text.xyann[1] for text in axes.texts if text.get_text() != "9")
+    heights = sorted(text.xyann[1] for text in axes.texts if text.get_text() != "9")  # type: ignore[attr-defined]
     assert min(np.diff(heights)) > 8
 
 

@@ -81,3 +81,10 @@ def test_smoothing_changes_curves_of_training_only(log: Log) -> None:
     assert found.raw is not None and np.allclose(found.raw, 10 - found.x / 100)
     assert np.allclose(found.y[2:8], found.raw[2:8])
     assert curve(log, "validation", smooth=50).raw is None
+
+
+def test_a_prior_is_measured_otherwise(tmp_path: Path) -> None:
+    text = json.dumps({"step": 10, "epoch": 0, "phase": 1, "seconds": 1.0, "latent_prediction": 3.4})
+    (tmp_path / "r").write_text(text)
+    log = read_log(tmp_path / "r", "a")
+    assert log.measure == "cross entropy" and curve(log, "distance").y.tolist() == [3.4]

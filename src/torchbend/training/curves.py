@@ -20,8 +20,8 @@ Against = Literal["steps", "epochs", "hours"]
 WHAT: tuple[What, ...] = ("distance", "validation", "epochs")
 AGAINST: tuple[Against, ...] = ("steps", "epochs", "hours")
 
-_DISTANCES = ("fullband_spectral_distance", "multiband_spectral_distance", "cross_entropy", "loss")
-"""What a training is measured by, the first that a log has."""
+_MEASURES = {"fullband_spectral_distance": "spectral distance", "latent_prediction": "cross entropy"}
+"""What trainings are measured by: a model, and a prior."""
 
 
 @dataclass(frozen=True)
@@ -30,16 +30,18 @@ class Log:
 
     Attributes:
         name: of the run.
+        measure: what it is measured by: ``"spectral distance"``, or ``"cross entropy"`` for a prior.
         steps: done at each line, rising.
         epochs: passes through the corpus, with their fractions.
         hours: of work.
         phases: 1 or 2.
-        distances: means of the training's spectral distance, since the line before; NaN where there is none.
+        distances: means of this measure in training, since the line before; NaN where there is none.
         validated: steps at which the run was validated.
         validations: the distance at each of them.
     """
 
     name: str
+    measure: str
     steps: np.ndarray
     epochs: np.ndarray
     hours: np.ndarray
@@ -105,14 +107,15 @@ def read_log(path: str | Path, name: str) -> Log:
         )
     steps = _column(lines, "step").astype(int)
     tests = [r for r in records if isinstance(r.get("validation"), (int, float))]
-    distance = next((key for key in _DISTANCES if any(key in line for line in lines)), _DISTANCES[0])
+    key = next((key for key in _MEASURES if any(key in line for line in lines)), next(iter(_MEASURES)))
     return Log(
         name,
+        _MEASURES[key],
         steps,
         _fractions(steps, _column(lines, "epoch")),
         _column(lines, "seconds") / 3600,
         _column(lines, "phase", 1),
-        _column(lines, distance),
+        _column(lines, key),
         _column(tests, "step").astype(int),
         _column(tests, "validation"),
     )

@@ -95,7 +95,7 @@ class RunState:
     @property
     def grows_slower(self) -> bool:
         """Whether the second phase, whose steps take longer, is still to come: `left` is too small then."""
-        return self.phase == 1 and self.state != "done" and self.warmup < self.max_steps
+        return self.state != "done" and self.step <= self.warmup < self.max_steps and self.warmup > 0
 
     def as_data(self) -> dict[str, Any]:
         """All values, ready for ``json.dumps``."""

@@ -17,11 +17,15 @@ def export(
     model: RaveModel,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE.ts", help="The file for nn~.")],
     fidelity: Annotated[
-        float,
+        float | None,
         typer.Option(
-            "--fidelity", min=0.0, max=1.0, help="Play the latents that hold this share of variance."
+            "--fidelity",
+            min=0.0,
+            max=1.0,
+            help="Play the latents that hold this share of variance; 0.95, unless the run was trained with "
+            "--cropped-latent-size.",
         ),
-    ] = 0.95,
+    ] = None,
     latents: Annotated[
         int | None, typer.Option("--latents", min=1, help="Play exactly so many latents instead.")
     ] = None,
@@ -60,12 +64,15 @@ def export(
     "torchbend export" does the same for any model, and writes for other programs too.
     """
     from torchbend.cli.exporting import check_words, tell_export, write_export
-    from torchbend.cli.rave.model_options import open_rave
+    from torchbend.cli.rave.model_options import cropped_latents, open_rave
     from torchbend.cli.steps import steps
 
     target = "nn~"
     check_words(target, out, fill)
-    how: dict[str, Any] = {"fidelity": fidelity, "fill": fill, "sample": not means, "patches": patches}
+    if latents is None and fidelity is None:
+        latents = cropped_latents(model)
+    kept = 0.95 if fidelity is None else fidelity
+    how: dict[str, Any] = {"fidelity": kept, "fill": fill, "sample": not means, "patches": patches}
     how |= {"seed": noise_seed, "warm_up": warm_up}
     given = {"latents": latents, "channels": channels, "sample_rate": sr, "batch": batch, "prior": prior}
     how |= {name: value for name, value in given.items() if value is not None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from torchbend.interfaces.rave import BendedRAVE
 
-__all__ = ["MODEL_HELP", "Bends", "Controls", "Ema", "RaveModel", "open_rave"]
+__all__ = ["MODEL_HELP", "Bends", "Controls", "Ema", "RaveModel", "cropped_latents", "open_rave"]
 
 MODEL_HELP = "A RAVE model: a run's folder, a .ckpt, a .ts or a file of torchbend."
 
@@ -28,6 +29,23 @@ Controls = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="Set a control of a recipe. May be repeated."),
 ]
+
+
+def cropped_latents(path: str) -> int | None:
+    """How many latents exports of a run play, by its --cropped-latent-size; None where nothing says.
+
+    Args:
+        path: a run's folder, or a checkpoint in it.
+
+    Raises:
+        TrainingError: the description of the run cannot be read.
+    """
+    from torchbend.training.folder import RunFolder
+
+    for folder in (Path(path), *Path(path).absolute().parents[:2]):
+        if RunFolder(folder).exists:
+            return RunFolder(folder).description()[1].cropped_latents
+    return None
 
 
 def open_rave(path: str, *, ema: bool = False, sample: bool = False, device: str = "cpu") -> BendedRAVE:

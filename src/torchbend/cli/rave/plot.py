@@ -123,7 +123,12 @@ def _panels(logs: Sequence[Log], what: Shown, against: Axis, smooth: int | None)
 
     width = _round(max(int(log.steps[-1]) for log in logs) // 100) if smooth is None else smooth
     kinds = WHAT if what is Shown.all else (what.value,)
-    panels = [_panel(logs, kind, against, width) for kind in kinds]
+    measures = sorted({log.measure for log in logs}, reverse=True)
+    panels = []
+    for kind in kinds:
+        for measure in measures if kind != "epochs" else [""]:
+            held = [log for log in logs if measure in ("", log.measure)]
+            panels.append(_panel(held, kind, measure, against, width))
     if not any(panel.lines for panel in panels):
         raise TrainingError(
             f"no run has a {what.value} yet", next_step="wait for one, or draw another --what"
@@ -137,7 +142,7 @@ def _round(steps: int) -> int:
     return steps // size * size
 
 
-def _panel(logs: Sequence[Log], kind: What, against: Axis, width: int) -> Panel:
+def _panel(logs: Sequence[Log], kind: What, measure: str, against: Axis, width: int) -> Panel:
     from torchbend.errors import TrainingError
     from torchbend.plots.lines import Line, Panel
     from torchbend.training.curves import curve
@@ -163,7 +168,7 @@ def _panel(logs: Sequence[Log], kind: What, against: Axis, width: int) -> Panel:
                 dots=kind == "validation" and len(found.x) * len(logs) <= _DOTS,
             )
         )
-    return Panel(lines=lines, x_label=_LABELS[horizontal], **_panel_words(kind, width))
+    return Panel(lines=lines, x_label=_LABELS[horizontal], **_panel_words(kind, measure, width))
 
 
 _LABELS = {
@@ -173,12 +178,13 @@ _LABELS = {
 }
 
 
-def _panel_words(kind: str, width: int) -> dict[str, Any]:
+def _panel_words(kind: str, measure: str, width: int) -> dict[str, Any]:
     mark = {"mark_label": "phase 2 begins"}
     if kind == "epochs":
         return {"title": "Passes through the corpus", "y_label": _LABELS["epochs"], **mark}
-    label = "spectral distance (no unit; less is nearer)"
+    unit = "no unit; less is nearer" if measure == "spectral distance" else "nats; less is surer"
+    label, name = f"{measure} ({unit})", measure.capitalize()
     if kind == "validation":
-        return {"title": "Distance on sounds that were held out", "y_label": label, "log_y": True, **mark}
+        return {"title": f"{name} on sounds that were held out", "y_label": label, "log_y": True, **mark}
     mean = f", means over {width:,} steps" if width else ""
-    return {"title": f"Distance in training{mean}", "y_label": label, "log_y": True, **mark}
+    return {"title": f"{name} in training{mean}", "y_label": label, "log_y": True, **mark}

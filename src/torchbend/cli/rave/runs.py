@@ -50,7 +50,10 @@ def runs(
     whole = [run for run in found if run.state != "broken"]
     if whole:
         typer.echo(_table(whole).text() + "\n")
-        typer.echo("losses, as means of the last lines of the log; distances are spectral, less is nearer\n")
+        typer.echo(
+            "losses, as means of the last lines of the log: spectral distances, less is nearer; of a prior, "
+            "cross entropies\n"
+        )
         typer.echo(_losses(whole).text() + "\n")
         typer.echo("\n".join(_legend(whole)))
     for run in found:
@@ -107,6 +110,7 @@ def _losses(found: list[RunState]) -> Table:
         "feature_matching": "features",
         "adversarial": "adversarial",
         "loss_dis": "discriminator",
+        "latent_prediction": "prior",
     }
     shown = [name for name in words if any(name in run.losses for run in found)]
     return Table(
