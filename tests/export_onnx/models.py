@@ -30,10 +30,10 @@ def score(length: int) -> Tensor:
     return torch.stack([torch.linspace(100, 200, length), torch.linspace(1, 0.5, length)])[None]
 
 
-def small_rave(*names: str, batch: int = 1) -> BendedRAVE:
-    """A small RAVE model with random weights, streaming, bent by two controls."""
+def small_rave(*names: str, channels: int = 1) -> BendedRAVE:
+    """A small RAVE model with random weights, streaming."""
     torch.manual_seed(0)
-    options: dict[str, int] = {"capacity": 4, "latent_size": 8}
+    options: dict[str, int] = {"capacity": 4, "latent_size": 8, "channels": channels}
     if names[0] == "discrete":
         options |= {"num_quantizers": 2, "codebook_size": 16, "noise_augmentation": 0}
     model = RAVE(preset(*names, **options)).eval().requires_grad_(False)
@@ -42,7 +42,7 @@ def small_rave(*names: str, batch: int = 1) -> BendedRAVE:
             layer.weight_g.mul_(2.0)
     model.encoder.samples = False
     bended = BendedRAVE(model)
-    bended.stream(batch)
+    bended.stream(1)
     return bended
 
 
