@@ -6,11 +6,14 @@ import math
 
 import pytest
 import torch
+from tests.training.conftest import settings
 from torch import nn
 
+from torchbend.corpus.store import Corpus
 from torchbend.errors import TrainingError
 from torchbend.rave.config import BetaConfig
 from torchbend.training.average import MovingAverage
+from torchbend.training.data import Data
 from torchbend.training.order import Batches
 from torchbend.training.schedules import beta, learning_rate
 from torchbend.training.settings import TrainSettings
@@ -66,3 +69,15 @@ def test_settings_survive_their_file() -> None:
     settings = TrainSettings(augment=("mute",), rand_pitch=(0.8, 1.2), ema=0.99, precision="bf16")
     content = {**settings.to_dict(), "augment": ["mute"], "rand_pitch": [0.8, 1.2], "newer": 1}
     assert TrainSettings.from_dict(content) == settings
+
+
+def test_what_a_model_always_hears_it_is_judged_by_too(corpus: Corpus) -> None:
+    def held_out(**changes: object) -> torch.Tensor:
+        return next(Data(corpus, settings(**changes), 44100).validation())
+
+    plain, louder = held_out(), held_out(normalise=True)
+    assert louder.abs().amax((1, 2)).tolist() == pytest.approx([1.0] * len(louder))
+    assert torch.allclose(louder, plain / plain.abs().amax((1, 2), keepdim=True), atol=1e-6)
+    differences = held_out(derivative=True)
+    assert torch.allclose(differences[..., 1:], plain.diff() / 2, atol=1e-6)
+    assert torch.equal(held_out(augment=("gain",), rand_pitch=(0.9, 1.1)), plain)

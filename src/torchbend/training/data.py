@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 
 from torchbend.corpus.excerpts import Excerpts
 from torchbend.corpus.store import Corpus
-from torchbend.corpus.transforms import standard
+from torchbend.corpus.transforms import Derivative, Normalise, standard
 from torchbend.errors import TrainingError
 from torchbend.training.order import Batches
 from torchbend.training.settings import RunSettings
@@ -63,7 +63,9 @@ class Data:
             augment=settings.augment,
         )
         self.train = Excerpts(corpus, train, settings.length, transforms, seed=settings.seed)
-        self.held_out = Excerpts(corpus, held_out, settings.length, seed=settings.seed)
+        # What a model always hears, it is judged by too; what is varied by chance is not.
+        level = [Normalise()] * settings.normalise + [Derivative()] * settings.derivative
+        self.held_out = Excerpts(corpus, held_out, settings.length, level, seed=settings.seed)
         batch = settings.batch * settings.accumulate
         self.order = Batches(len(self.train), batch, settings.seed, process, processes)
         workers = settings.workers

@@ -111,7 +111,7 @@ def train_prior(
         synth, sizes = _kept(start, given)
     else:
         synth, sizes = _chosen(model, given)
-    settings = _settings(model, given, before[1] if before else None, synth, sizes)
+    settings = _settings(model or start, given, before[1] if before else None, synth, sizes)
     source = str((before[2] if before else {}).get("model") or model or start)
     training = PriorTraining(
         folder, synth, sizes, settings, corpus, str(start) if start else None, device, source
@@ -155,8 +155,8 @@ def _chosen(model: str | None, given: dict[str, Any]) -> tuple[RAVE, PriorConfig
     return synth, prior_sizes(synth, latents, given.get("fidelity", 0.95), changes)
 
 
-def _run_of(model: str) -> TrainSettings | None:
-    """The settings of the run that a model belongs to, if it is one of this project's."""
+def _run_of(model: str | Path) -> TrainSettings | None:
+    """The settings of the run that a model or a prior belongs to, if it is one of this project's."""
     from torchbend.training.folder import RunFolder
 
     for path in (Path(model), *Path(model).absolute().parents[:2]):
@@ -167,7 +167,11 @@ def _run_of(model: str) -> TrainSettings | None:
 
 
 def _settings(
-    model: str | None, given: dict[str, Any], before: PriorSettings | None, synth: RAVE, sizes: PriorConfig
+    source: str | Path | None,
+    given: dict[str, Any],
+    before: PriorSettings | None,
+    synth: RAVE,
+    sizes: PriorConfig,
 ) -> PriorSettings:
     """The run's own, or the defaults for a model, with the given options in their places."""
     from torchbend.training.preflight import shortest_for_prior
@@ -176,7 +180,7 @@ def _settings(
     if before is not None:
         return options.changed(before, given)
     own = PriorSettings(length=shortest_for_prior(sizes, synth.ratio))
-    run = _run_of(model) if model is not None else None
+    run = _run_of(source) if source is not None else None
     if run is not None:  # the prior hears what the model heard
         own = replace(own, normalise=run.normalise, derivative=run.derivative)
     return options.changed(own, given)
