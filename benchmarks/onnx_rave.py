@@ -59,9 +59,8 @@ def measured(name: str, rounds: int, folder: Path) -> Mapping[str, list[float]]:
     with torch.no_grad():
         found = interleaved(calls, rounds, warm_up=10).seconds
     size = file.stat().st_size / 2**20
-    print(
-        f"{name}: exported in {exported:.1f} s ({worked:.1f} s of work), {size:.1f} MiB, opened in {opened:.2f} s"
-    )
+    spent = f"{exported:.1f} s ({worked:.1f} s of work)"
+    print(f"{name}: exported in {spent}, {size:.1f} MiB, opened in {opened:.2f} s")
     return found
 
 
