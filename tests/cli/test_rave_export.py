@@ -55,8 +55,8 @@ def test_options_reach_the_one_way_to_export(
         "prior": Path("p.ckpt"),
     }
     words = ("--latents", 3, "--channels", 2, "--sr", 88200, "--batch", 1, "--prior", "p.ckpt")
-    words += ("--noise-seed", 7, "--no-warm-up")
-    for more in ((), (*words, "--fill", "zeros", "--means", "--no-patches")):
+    others = ("--noise-seed", 7, "--no-warm-up")
+    for more in ((), (*words, *others, "--fill", "zeros", "--means", "--no-patches")):
         assert program("rave", "export", birds, "--out", "m.ts", *more).exit_code == 0
     assert asked[0] == {"fidelity": 0.95, "fill": "noise", "sample": True, "patches": True, **plain}
     assert asked[1] == {"fidelity": 0.95, "fill": "zeros", "sample": False, "patches": False, **given}

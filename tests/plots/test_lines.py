@@ -77,7 +77,7 @@ def test_a_page_needs_nothing_from_elsewhere_and_runs_no_names() -> None:
     page = lines_page([a_panel(2), a_panel(2)], "A <title>", dark=True)
     assert "run &lt;1&gt;" in page.replace("\\u003c", "<") or "run \\u0026lt;1\\u0026gt;" in page
     assert "<title>A &lt;title&gt;</title>" in page and 'src="http' not in page
-    assert look(True).paper in page
+    assert look(True).paper in page and page.count('"name":"phase 2 begins"') == 1
 
 
 def test_thinned_lines_keep_their_peaks_and_ends() -> None:

@@ -45,6 +45,9 @@ def lines_page(panels: Sequence[Panel], title: str = "", dark: bool = False) -> 
         figure.update_xaxes(title_text=escape(panel.x_label), showticklabels=True, row=row, col=1)
         kind = "log" if panel.is_log else "linear"
         figure.update_yaxes(title_text=escape(panel.y_label), type=kind, row=row, col=1)
+    marked = next((p.mark_label for p in panels if any(line.marks for line in p.lines)), "")
+    if marked:
+        figure.add_trace(_sample_mark(marked, shades), row=1, col=1)
     _dress(figure, shades, title, len(panels))
     text: str = figure.to_html(include_plotlyjs=True, full_html=True, config={"displaylogo": False})
     ground = f"<head><title>{escape(title)}</title><style>body{{margin:0;background:{shades.paper}}}</style>"
@@ -86,6 +89,14 @@ def _traces(line: Line, panel: Panel, names: Sequence[str], shades: Look, first:
             )
         )
     return found
+
+
+def _sample_mark(label: str, shades: Look) -> Any:
+    """An entry of the legend that says what marks mean."""
+    import plotly.graph_objects as go
+
+    marker = {"symbol": "diamond-open", "size": 10, "color": shades.soft, "line": {"width": 2}}
+    return go.Scatter(x=[None], y=[None], mode="markers", marker=marker, name=escape(label), hoverinfo="skip")
 
 
 def _dress(figure: Any, shades: Look, title: str, rows: int) -> None:

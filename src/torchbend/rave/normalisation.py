@@ -68,7 +68,8 @@ class Normalised(nn.Module):
     """Gives a convolution a normalised ``weight`` made of ``weight_g`` and ``weight_v``.
 
     Whoever puts another tensor in the place of a part gets the weight that belongs to it. ``given_weight``,
-    when set, stands for the whole weight. Edits that PyTorch cannot see (through ``.data``) need `forget`.
+    when set, stands for the whole weight. Edits that PyTorch cannot see (through ``.data``, or by a fused
+    optimiser) need `forget`.
     """
 
     computed_weights: ClassVar[dict[str, tuple[str, ...]]] = {"weight": ("weight_g", "weight_v")}
