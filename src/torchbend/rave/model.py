@@ -123,7 +123,7 @@ class RAVE(nn.Module):
         Raises:
             ShapeError: the latents have another number of dimensions or channels.
         """
-        z = self._with_noise(z)
+        z = self.with_noise(z)
         with self._streaming():
             y: Tensor = self.decoder(z)
             return self.pqmf.inverse(y) if self.config.output == "pqmf" else y
@@ -139,7 +139,15 @@ class RAVE(nn.Module):
         """
         return self.decode(self.encoder.latents(self.encode(x)))
 
-    def _with_noise(self, z: Tensor) -> Tensor:
+    def with_noise(self, z: Tensor) -> Tensor:
+        """Latents as the decoder takes them: with noise in the channels that are missing.
+
+        Args:
+            z: shape ``[B, latent_size, T]``, or ``[B, config.decoder_inputs, T]``, which stays as it is.
+
+        Raises:
+            ShapeError: there is another number of dimensions or channels.
+        """
         size, wanted = self.config.latent_size, self.config.decoder_inputs
         if z.dim() == 3 and z.shape[1] == size < wanted:
             noise = torch.randn(z.shape[0], wanted - size, z.shape[-1], dtype=z.dtype, device=z.device)

@@ -16,8 +16,8 @@ def beta(step: int, config: BetaConfig) -> float:
         step: batches done before this one, from 0.
         config: the schedule.
 
-    >>> beta(0, BetaConfig(0.01, 1.0, warmup=4)), beta(1, BetaConfig(0.01, 1.0, warmup=4))
-    (0.03162..., 0.1)
+    >>> [round(beta(step, BetaConfig(0.01, 1.0, warmup=4)), 3) for step in range(5)]
+    [0.032, 0.1, 0.316, 1.0, 1.0]
     """
     done = step + 1
     if done >= config.warmup:

@@ -131,7 +131,10 @@ def resynthesise(model: RAVE, x: Tensor) -> tuple[Tensor, Tensor]:
     set_phase(model, True)
     still = _still(model.encoder) if model.encoder.detaches else nullcontext()
     with torch.no_grad(), still, model.encoder.sampling(True):
-        return audio_pair(model, x, autoencode(model, x, True))
+        with full_precision(x):
+            inputs = model.analyse(x)
+        y = model.decoder(model.with_noise(model.encoder.latents(model.encoder(inputs))))
+        return audio_pair(model, x, Passage(inputs, y, torch.zeros(())))
 
 
 def audio_pair(model: RAVE, x: Tensor, made: Passage) -> tuple[Tensor, Tensor]:
