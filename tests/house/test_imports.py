@@ -162,7 +162,7 @@ def test_the_table_of_public_names_is_what_type_checkers_read() -> None:
 
 
 def test_parts_are_found_at_first_use_and_other_names_are_not() -> None:
-    assert torchbend.bending.callback.BendingCallback is torchbend.BendingCallback
+    assert torchbend.BendingCallback is torchbend.bending.callback.BendingCallback
     assert set(torchbend.__all__) <= set(dir(torchbend))
     with pytest.raises(AttributeError, match="nowhere"):
         _ = torchbend.nowhere

@@ -23,6 +23,10 @@ _MOST_CHANNELS = 1024
 
 _PCM_BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 
+MP3_SETTLE = 1 << 15
+"""Frames of an MP3 file that are decoded and dropped after a jump: they draw on bits of earlier ones, and
+libsndfile gives up to a tenth of a second of zeros instead."""
+
 
 def read_audio(
     path: str | os.PathLike[str],
@@ -53,11 +57,11 @@ def read_audio(
     try:
         with soundfile.SoundFile(source) as file:
             rate = int(file.samplerate)
-            first = round(start * rate)
-            if first:
-                file.seek(min(first, file.frames))
-            count = -1 if duration is None else max(1, round(duration * rate))
-            samples = file.read(count, dtype="float32", always_2d=True)
+            first = min(round(start * rate), file.frames)
+            settle = min(first, MP3_SETTLE) if file.format == "MP3" else 0
+            file.seek(first - settle)
+            count = -1 if duration is None else settle + max(1, round(duration * rate))
+            samples = file.read(count, dtype="float32", always_2d=True)[settle:]
     except soundfile.SoundFileError as error:
         raise AudioFileError("the file cannot be read as sound", site=str(source), got=str(error)) from error
     if len(samples) == 0:

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from torchbend.audio.files import MP3_SETTLE
 from torchbend.errors import AudioFileError, MissingExtraError, TorchbendError
 
 __all__ = ["BLOCK", "Block", "Opener", "Source", "open_soundfile", "unreadable"]
@@ -19,9 +20,6 @@ Block: TypeAlias = NDArray[np.float32]
 
 BLOCK = 1 << 16
 """Frames that are read at once."""
-
-_SETTLE = 1 << 15
-"""Frames of an MP3 file that are decoded and dropped after a jump."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,7 @@ def _frames(soundfile: Any, file: Any, path: Path, first: int, count: int | None
     after every jump; and soundfile jumps after every reading. There each block begins earlier, and that
     beginning is dropped.
     """
-    settle, size = (_SETTLE, 4 * BLOCK) if file.format == "MP3" else (0, BLOCK)
+    settle, size = (MP3_SETTLE, 4 * BLOCK) if file.format == "MP3" else (0, BLOCK)
     left = max(0, file.frames - first) if count is None else count
     try:
         file.seek(min(first, file.frames))
