@@ -59,6 +59,15 @@ def test_phases_change_what_learns() -> None:
     assert kinds.count({"discriminator"}) == 1 and kinds.count({"decoder"}) == 3
 
 
+@pytest.mark.parametrize("as_original", [False, True])
+def test_a_step_leaves_no_gradients_to_the_next(as_original: bool) -> None:
+    engine = _engine(warmup=1, as_original=as_original)
+    x = torch.randn(2, 1, LENGTH, generator=torch.Generator().manual_seed(4)) * 0.1
+    for batch in (0, 1, 4, 2):
+        engine.train(x, batch)
+        assert [name for name, p in engine.model.named_parameters() if p.grad is not None] == []
+
+
 def test_accumulated_batches_are_averaged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "randn_like", torch.zeros_like)
     x = torch.randn(1, 1, LENGTH, generator=torch.Generator().manual_seed(2)) * 0.1

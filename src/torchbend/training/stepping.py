@@ -138,7 +138,7 @@ class Stepping(ABC):
             with self._rounded():
                 losses, loss = losses_of(part)
             if not torch.isfinite(loss):
-                optimiser.zero_grad(set_to_none=True)
+                self._network.zero_grad(set_to_none=True)
                 got = ", ".join(f"{name} {float(value.detach()):.4g}" for name, value in losses.items())
                 raise TrainingError("a loss is not finite", site=f"step {self.step}", got=got)
             (loss / len(parts)).backward()  # type: ignore[no-untyped-call]
@@ -166,7 +166,8 @@ class Stepping(ABC):
             # Fused optimisers write past PyTorch's count of changes; weights that are computed from
             # parameters, and kept, would stay as they were wherever no gradients are wanted.
             torch.autograd.graph.increment_version(parameter)
-        optimiser.zero_grad(set_to_none=True)
+        # The others' too: the original's losses leave gradients where nobody learns in this step.
+        self._network.zero_grad(set_to_none=True)
         shared(self._statistics(), self.accelerator)
         self.step += 1
         if self.average is not None:
