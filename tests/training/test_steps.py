@@ -99,6 +99,17 @@ def test_a_loss_that_is_not_finite_names_the_step_and_its_sounds(tmp_path: Path,
     assert all(value.isfinite().all() for value in held["state_dict"].values())
 
 
+def test_weights_that_are_not_finite_are_never_kept(tmp_path: Path, corpus: Corpus) -> None:
+    training = Training(RunFolder(tmp_path / "run"), tiny(), settings(max_steps=3), corpus, device="cpu")
+    training.run()
+    before = (tmp_path / "run/checkpoints/last.ckpt").read_bytes()
+    with torch.no_grad():
+        next(training.model.decoder.parameters()).view(-1)[0] = float("inf")
+    with pytest.raises(TrainingError, match="weights are not finite"):
+        training._save()
+    assert (tmp_path / "run/checkpoints/last.ckpt").read_bytes() == before
+
+
 def test_a_silent_batch_is_learnt_without_harm() -> None:
     engine = _engine()
     told = engine.train(torch.zeros(2, 1, LENGTH), 0)

@@ -180,7 +180,17 @@ class Stepping(ABC):
     # -- what a checkpoint keeps -----------------------------------------------------------------------------
 
     def state(self) -> dict[str, Any]:
-        """All that a later run needs to make the same steps, under the names of the original's files."""
+        """All that a later run needs to make the same steps, under the names of the original's files.
+
+        Raises:
+            TrainingError: a weight is not finite, as after a gradient that was not: nothing goes on from it.
+        """
+        if not torch.stack([p.detach().isfinite().all() for p in self._network.parameters()]).all():
+            raise TrainingError(
+                "the weights are not finite any more",
+                site=f"step {self.step}",
+                next_step="go on from the last checkpoint with a smaller --learning-rate",
+            )
         kept: dict[str, Any] = {
             "global_step": self.step,
             "state_dict": self._network.state_dict(),
