@@ -10,10 +10,11 @@ from tests.training.conftest import settings
 from torch import nn
 
 from torchbend.corpus.store import Corpus
-from torchbend.errors import TrainingError
+from torchbend.errors import DeviceError, TrainingError
 from torchbend.rave.config import BetaConfig
 from torchbend.training.average import MovingAverage
 from torchbend.training.data import Data
+from torchbend.training.machine import accelerated
 from torchbend.training.order import Batches
 from torchbend.training.schedules import beta, learning_rate
 from torchbend.training.settings import TrainSettings
@@ -81,3 +82,9 @@ def test_what_a_model_always_hears_it_is_judged_by_too(corpus: Corpus) -> None:
     differences = held_out(derivative=True)
     assert torch.allclose(differences[..., 1:], plain.diff() / 2, atol=1e-6)
     assert torch.equal(held_out(augment=("gain",), rand_pitch=(0.9, 1.1)), plain)
+
+
+@pytest.mark.parametrize("device", ["cpu:1", "nowhere"])
+def test_a_device_that_is_not_used_is_refused(device: str) -> None:
+    with pytest.raises(DeviceError, match="cannot run there"):
+        accelerated(device)

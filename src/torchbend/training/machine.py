@@ -30,10 +30,28 @@ def accelerated(device: str | None = None) -> Accelerator:
         from accelerate import Accelerator
     except ImportError as error:
         raise MissingExtraError.of("accelerate", "train", "training") from error
-    found = Accelerator(cpu=device == "cpu")
-    if device is not None and found.device.type != torch.device(device).type:
-        raise DeviceError("there is no such device here", site=device, got=str(found.device))
+    named = None if device is None else _named(device)
+    found = Accelerator(cpu=named is not None and named.type == "cpu")
+    own = found.device
+    if named is not None and (named.type != own.type or named.index not in (None, own.index or 0)):
+        raise _elsewhere(str(device), str(own))
     return found
+
+
+def _named(device: str) -> torch.device:
+    try:
+        return torch.device(device)
+    except RuntimeError as error:
+        raise _elsewhere(device, "a name that PyTorch does not know") from error
+
+
+def _elsewhere(device: str, got: str) -> DeviceError:
+    return DeviceError(
+        "a training cannot run there",
+        site=f"--device {device}",
+        got=got,
+        next_step="name what is there, as cpu or cuda; CUDA_VISIBLE_DEVICES=1 takes the second GPU",
+    )
 
 
 def shared(tensors: Iterable[Tensor | None], accelerator: Accelerator) -> None:
