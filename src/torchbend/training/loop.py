@@ -97,6 +97,7 @@ class Loop(ABC, Generic[E, T]):
                 site=str(folder.path),
                 next_step="go on with it by --resume, or choose another --name",
             )
+        own.wait_for_everyone()  # until all have looked: the first one is about to begin the run
         pinned = own.device.type == "cuda"
         self.data = Data(corpus, settings, config.sampling_rate, own.process_index, own.num_processes, pinned)
         self.at, self.best = Progress(), float("inf")
