@@ -74,3 +74,12 @@ def test_what_is_missing_or_too_much_is_told(words: list[str], told: str) -> Non
     result = _rave("train-prior", *words, "--name", "q", *STEPS)
     assert result.exit_code == 2 and told in result.output
     assert not Path("runs/q").exists()
+
+
+@pytest.mark.parametrize("command", ["train", "train-prior"])
+def test_a_run_that_begins_from_a_checkpoint_takes_no_other_runs_folder(command: str) -> None:
+    before = Path("runs/m/records.jsonl").read_bytes()
+    start = ["--ckpt", "runs/m/checkpoints/last.ckpt"]
+    result = _rave(command, "--name", "m", "--data", "db", *start, *STEPS)
+    assert result.exit_code == 2 and "already" in result.output
+    assert Path("runs/m/records.jsonl").read_bytes() == before

@@ -96,6 +96,7 @@ def train(
 
     given = options.given_in(ctx)
     folder = RunFolder(out / name)
+    options.refuse_another(folder, resume, ckpt)
     before = folder.description() if resume else None
     if before and "prior" in before[2]:
         raise typer.BadParameter("this run trains a prior: torchbend rave train-prior", param_hint="--resume")

@@ -104,6 +104,7 @@ def train_prior(
 
     given = options.given_in(ctx)
     folder = RunFolder(out / name)
+    options.refuse_another(folder, resume, ckpt)
     before = folder.description(PriorSettings) if resume else None
     start = ckpt if ckpt is not None else folder.checkpoints / LAST if resume else None
     corpus = options.open_corpus(data, before[2] if before else None)

@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from torchbend.corpus.store import Corpus
+    from torchbend.training.folder import RunFolder
     from torchbend.training.settings import RunSettings
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "changes_of",
     "given_in",
     "open_corpus",
+    "refuse_another",
 ]
 
 Data = Annotated[
@@ -131,6 +133,15 @@ def open_corpus(data: Path | None, facts: dict[str, Any] | None) -> Corpus:
     if data is None and held is None:
         raise typer.BadParameter("the corpus is needed", param_hint="--data")
     return Corpus.open(data if data is not None else str(held))
+
+
+def refuse_another(folder: RunFolder, resume: bool, ckpt: Path | None) -> None:
+    """A run that begins from a checkpoint takes no other run's folder: its log and checkpoints would go."""
+    if folder.exists and ckpt is not None and not resume:
+        raise typer.BadParameter(
+            f"there is a run in {folder.path} already: go on with it by --resume, or choose another --name",
+            param_hint="--ckpt",
+        )
 
 
 def changed(settings: S, given: dict[str, Any]) -> S:
