@@ -83,6 +83,11 @@ def test_a_configuration_follows_the_corpus_and_the_words(corpus: Corpus) -> Non
     assert (schedule.initial, schedule.target, schedule.warmup) == (0.1, 0.1, 1)
     risen = configured(["v2"], corpus, kl=0.1, kl_warmup=100).training.beta
     assert (risen.target, risen.warmup, risen.initial) == (0.1, 100, 1e-6)
+    level = configured(["v1"], corpus, kl=0.1, kl_warmup=100).training.beta  # 0.1 from the beginning, without
+    assert (level.target, level.warmup, level.initial) == (0.1, 100, 1e-6)
+    assert RAVE(configured(["v2"], corpus, {"capacity": 2}, kl=0.0)).config.training.beta.target == 0.0
+    with pytest.raises(TrainingError, match="cannot rise"):
+        configured(["v2"], corpus, kl=0.0, kl_warmup=100)
     with pytest.raises(TrainingError, match="cannot be set"):
         configured(["v2"], corpus, {"training.nothing": 1})
 

@@ -32,7 +32,8 @@ def configured(
             value of `torchbend.rave.config.TrainingConfig`.
         warmup: steps of the first phase.
         kl: factor of the regularisation: fixed, unless ``kl_warmup`` is given.
-        kl_warmup: steps in which the factor rises to its end.
+        kl_warmup: steps in which the factor rises to its end: from where it begins in the configuration, or
+            from the least of all where that is no lower.
 
     Raises:
         RAVEConfigError: a name or a value is unknown, or the parts cannot work together.
@@ -64,5 +65,15 @@ def _schedule(schedule: BetaConfig, kl: float | None, warmup: int | None) -> Bet
     if kl is not None and kl < 0:
         raise TrainingError("no regularisation is like this", site="kl", wanted="0 or more", got=kl)
     if warmup is None:
-        return replace(schedule, initial=kl or 0.0, target=kl or 0.0, warmup=1)
-    return replace(schedule, target=schedule.target if kl is None else kl, warmup=max(warmup, 1))
+        return BetaConfig(kl or 0.0, kl or 0.0, warmup=1, logarithmic=False)
+    target = schedule.target if kl is None else kl
+    initial = schedule.initial if schedule.initial < target else BetaConfig.initial
+    if not initial <= target:
+        raise TrainingError(
+            "the regularisation cannot rise to this",
+            site="kl",
+            wanted=f"{BetaConfig.initial:g} or more with --kl-warmup",
+            got=target,
+            next_step="leave --kl-warmup out: the factor is then fixed",
+        )
+    return replace(schedule, initial=initial, target=target, warmup=max(warmup, 1))
