@@ -73,7 +73,11 @@ def nn_module(
         engine,
         examples,
         calls={_traced(name, method): method.call for name, method in methods.items()},
-        held={**_held(engine, methods, switches), **_held_seed(seed), IS_READY: torch.tensor(False)},
+        held={
+            **_held(engine, methods, switches),
+            **_held_seed(seed),
+            IS_READY: torch.tensor(False, device=like.device),
+        },
         write=_accessors,
         define=define,
         beside=beside,

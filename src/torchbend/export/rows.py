@@ -9,6 +9,7 @@ import torch
 
 from torchbend.capture.preserve import random_state_kept
 from torchbend.export.play import Played
+from torchbend.export.ready import IS_READY
 
 __all__ = ["most_rows"]
 
@@ -32,10 +33,12 @@ def most_rows(module: torch.jit.ScriptModule, methods: Mapping[str, Played]) -> 
 def _plays(module: torch.jit.ScriptModule, methods: Mapping[str, Played], longest: int, rows: int) -> bool:
     """Whether as many signals come back as go in."""
     samples = max(longest, 64)
+    device = getattr(module, IS_READY).device
     for name, method in methods.items():
         about = method.about
         try:
-            y = getattr(module, name)(torch.zeros(rows, about.in_channels, samples // about.in_ratio))
+            silence = torch.zeros(rows, about.in_channels, samples // about.in_ratio, device=device)
+            y = getattr(module, name)(silence)
         except RuntimeError:
             return False
         if y.shape != (rows, about.out_channels, samples // about.out_ratio):
