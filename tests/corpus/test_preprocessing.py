@@ -171,12 +171,16 @@ def test_another_rate_is_refused_before_anything_is_read(sounds: Path, tmp_path:
 
 
 def test_copies_belong_to_their_original(tmp_path: Path) -> None:
-    for name in ("a/x_1.wav", "a/x_2.wav", "a/deep/y_1.wav", "b/z.wav"):
+    pieces = ("a/l_from_0s.wav", "a/l_from_120s.wav", "a/l_from_120s_001.wav")
+    for name in ("a/x_1.wav", "a/x_2.wav", "a/deep/y_1.wav", "b/z.wav", *pieces):
         write(tmp_path / "in" / name, tone(1))
     made = {
         "x_1.wav": {"source": "x.flac"},
         "x_2.wav": {"source": "x.flac"},
         "deep/y_1.wav": {"source": "y.mp3"},
+        "l_from_0s.wav": {"source": "l.wav", "start": 0.0},
+        "l_from_120s.wav": {"source": "l.wav", "start": 120.0},
+        "l_from_120s_001.wav": {"source": "l.wav", "start": 120.0},
     }
     listed = tmp_path / "in" / "a" / "augmentation.json"
     listed.write_text(json.dumps({"version": 1, "sounds": made}))
@@ -184,6 +188,9 @@ def test_copies_belong_to_their_original(tmp_path: Path) -> None:
     groups = {sound.name: sound.group for sound in Corpus.open(tmp_path / "db").sounds}
     assert groups == {
         "in/a/deep/y_1.wav": "y.mp3",
+        "in/a/l_from_0s.wav": "l.wav from 0 s",
+        "in/a/l_from_120s.wav": "l.wav from 120 s",
+        "in/a/l_from_120s_001.wav": "l.wav from 120 s",
         "in/a/x_1.wav": "x.flac",
         "in/a/x_2.wav": "x.flac",
         "in/b/z.wav": "b/z.wav",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from torchbend.corpus.files import FoundFile
@@ -15,7 +16,10 @@ AUGMENTATION = "augmentation.json"
 
 
 class Groups:
-    """Tells for each file which original it was made of, from the nearest ``augmentation.json`` above it."""
+    """Tells for each file which original it was made of, from the nearest ``augmentation.json`` above it.
+
+    Pieces of one long sound are originals of their own: some can be held out, with their copies.
+    """
 
     def __init__(self) -> None:
         self._sources: dict[Path, dict[str, str] | None] = {}
@@ -45,7 +49,7 @@ class Groups:
 def _sources(path: Path) -> dict[str, str]:
     try:
         sounds = json.loads(path.read_text(encoding="utf-8"))["sounds"]
-        return {str(name): str(made["source"]) for name, made in sounds.items()}
+        return {str(name): _original(made) for name, made in sounds.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorpusError(
             "the list of augmented sounds cannot be read",
@@ -54,3 +58,8 @@ def _sources(path: Path) -> dict[str, str]:
             next_step="write it anew with torchbend rave resample, or delete it: copies of a sound that is "
             "held out may then be trained on",
         ) from error
+
+
+def _original(made: Mapping[str, object]) -> str:
+    start = made.get("start")
+    return f"{made['source']} from {start:g} s" if isinstance(start, int | float) else str(made["source"])

@@ -49,7 +49,7 @@ class Data:
             raise TrainingError(
                 "a single short sound leaves nothing to validate with",
                 site=str(corpus.path),
-                wanted="two sounds, or one of more than 30 s",
+                wanted="two sounds, or one of more than 30 s (with copies: of 3 minutes)",
                 got=corpus.sounds[0].name,
                 next_step="preprocess another recording into the same corpus",
             )
