@@ -46,10 +46,13 @@ def test_a_run_in_two_pieces_makes_the_steps_of_one(tmp_path: Path, corpus: Corp
 def test_what_a_killed_run_logged_after_its_checkpoint_is_taken_back(tmp_path: Path, corpus: Corpus) -> None:
     _run(tmp_path / "run", corpus, 4)
     log = tmp_path / "run/records.jsonl"
+    half = tmp_path / "run/checkpoints/.last-0123456789ab.ckpt"
+    half.write_bytes(b"PK")
     log.write_text(log.read_text() + '{"step": 5, "fullband_spectral_distance": 99.0}\n{"step": 6, "full')
     _run(tmp_path / "run", corpus, 6, go_on=True)
     assert sorted(losses(log)) == [1, 2, 3, 4, 5, 6]
     assert losses(log)[5]["fullband_spectral_distance"] != 99.0
+    assert not half.exists()
 
 
 def test_the_checkpoint_is_a_model_with_its_configuration(tmp_path: Path, corpus: Corpus) -> None:

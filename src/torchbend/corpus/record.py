@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from typing import Any
 
 from torchbend.corpus.groups import AUGMENTATION
 from torchbend.corpus.locking import lock
-from torchbend.display.atomic import write_text
+from torchbend.display.atomic import remove_halves, write_text
 from torchbend.errors import CorpusError
 
 __all__ = ["Record", "read_record", "recording"]
@@ -25,9 +24,6 @@ _PAUSE = 5.0
 
 _SHARE = 0.02
 """Of the time, at most, that goes into writing a record that has grown long."""
-
-_HALF = re.compile(r"\..+-[0-9a-f]{12}\.wav")
-"""Files that :func:`~torchbend.display.atomic.replacing` was writing."""
 
 
 def read_record(folder: str | os.PathLike[str]) -> dict[str, dict[str, Any]]:
@@ -132,9 +128,7 @@ def recording(folder: Path, files: Iterable[Path]) -> Iterator[Record]:
         with open(folder / f".{AUGMENTATION}.lock", "wb") as held:
             if not lock(held):
                 raise CorpusError("another run writes to this folder", site=str(folder))
-            for left in folder.rglob(".*-*.wav"):
-                if _HALF.fullmatch(left.name):
-                    left.unlink(missing_ok=True)
+            remove_halves(folder, ".wav")
             record = Record(path, read_record(folder))
             record.write({})
             yield record

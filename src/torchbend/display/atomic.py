@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["replacing", "write_text"]
+__all__ = ["remove_halves", "replacing", "write_text"]
+
+_HALF = re.compile(r"\..+-[0-9a-f]{12}\.\w+")
+"""The names that `replacing` gives to files that are not finished."""
 
 
 @contextmanager
@@ -52,3 +56,18 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     """
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def remove_halves(folder: str | os.PathLike[str], suffix: str) -> None:
+    """Remove what a killed process was writing through :func:`replacing`. Nobody else may be writing there.
+
+    Args:
+        folder: with all folders in it; it need not exist.
+        suffix: of the files, as ``.wav``.
+
+    Raises:
+        OSError: a file cannot be removed.
+    """
+    for left in Path(folder).rglob(f".*-*{suffix}"):
+        if _HALF.fullmatch(left.name):
+            left.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, overload
 
 import torch
 
-from torchbend.display.atomic import replacing, write_text
+from torchbend.display.atomic import remove_halves, replacing, write_text
 from torchbend.errors import RAVEConfigError, TrainingError
 from torchbend.rave.config import RAVEConfig
 from torchbend.rave.config_json import from_dict, to_dict
@@ -55,7 +55,8 @@ class RunFolder:
     # -- what the run is -------------------------------------------------------------------------------------
 
     def describe(self, config: RAVEConfig, settings: RunSettings, more: Mapping[str, Any]) -> None:
-        """Write ``run.json``."""
+        """Write ``run.json``, and remove checkpoints that a killed run has left half written."""
+        self._try(lambda: remove_halves(self.checkpoints, ".ckpt"))
         content = {"config": to_dict(config), "settings": settings.to_dict(), **more}
         self._try(lambda: write_text(self.path / "run.json", json.dumps(content, indent=1) + "\n"))
 
