@@ -79,6 +79,18 @@ def test_another_run_of_the_name_is_refused(tmp_path: Path, corpus: Corpus) -> N
     assert (tmp_path / "run/checkpoints/last.ckpt").read_bytes() == before
 
 
+def test_a_run_that_is_under_way_is_left_alone(
+    tmp_path: Path, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torchbend.training.folder._PATIENCE", 0.0)
+    _run(tmp_path / "run", corpus, 2)
+    before = (tmp_path / "run/records.jsonl").read_bytes()
+    with RunFolder(tmp_path / "run").held(), pytest.raises(TrainingError, match="another process"):
+        _run(tmp_path / "run", corpus, 4, go_on=True)
+    assert (tmp_path / "run/records.jsonl").read_bytes() == before
+    _run(tmp_path / "run", corpus, 4, go_on=True)
+
+
 def test_a_damaged_checkpoint_is_told_and_the_others_stay(tmp_path: Path, corpus: Corpus) -> None:
     _run(tmp_path / "run", corpus, 4)
     last = tmp_path / "run/checkpoints/last.ckpt"

@@ -7,7 +7,7 @@ import sys
 import time
 from typing import IO
 
-__all__ = ["lock"]
+__all__ = ["lock", "unlock"]
 
 _HELD = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
 
@@ -22,11 +22,24 @@ if sys.platform == "win32":
         finally:
             file.seek(place)
 
+    def unlock(file: IO[bytes]) -> None:
+        """Give a lock back; closing the file does so where no child process has it open too."""
+        place = file.tell()
+        file.seek(1 << 62)
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+        finally:
+            file.seek(place)
+
 else:
     import fcntl
 
     def _take(file: IO[bytes]) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def unlock(file: IO[bytes]) -> None:
+        """Give a lock back; closing the file does so where no child process has it open too."""
+        fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def lock(file: IO[bytes], patience: float = 0.0) -> bool:

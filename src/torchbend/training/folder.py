@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
 import torch
 
+from torchbend.corpus.locking import lock, unlock
 from torchbend.display.atomic import remove_halves, replacing, write_text
 from torchbend.errors import RAVEConfigError, TrainingError
 from torchbend.rave.config import RAVEConfig
@@ -20,6 +22,9 @@ from torchbend.weights_file import BROKEN
 __all__ = ["RunFolder"]
 
 LAST, BEST = "last.ckpt", "best.ckpt"
+
+_PATIENCE = 10.0
+"""Seconds to wait for the readers of a run that was killed; they end by themselves."""
 
 S = TypeVar("S", bound=RunSettings)
 
@@ -51,6 +56,31 @@ class RunFolder:
     def exists(self) -> bool:
         """Whether a run has begun here."""
         return (self.path / "run.json").is_file()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Within it, no other process trains this run.
+
+        Raises:
+            TrainingError: another one does, or the folder cannot be written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            file = (self.path / ".lock").open("ab")
+        except OSError as error:
+            raise self._unwritten(error) from error
+        with file:
+            if not lock(file, _PATIENCE):
+                raise TrainingError(
+                    "another process trains this run",
+                    site=str(self.path),
+                    next_step="wait until it ends, or end it",
+                )
+            try:
+                yield
+            finally:
+                with suppress(OSError):  # where the file system knows no locks
+                    unlock(file)  # those who read excerpts live on, with this file open
 
     # -- what the run is -------------------------------------------------------------------------------------
 
@@ -137,4 +167,7 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             write()
         except OSError as error:
-            raise TrainingError("the run cannot be written", site=str(self.path), got=str(error)) from error
+            raise self._unwritten(error) from error
+
+    def _unwritten(self, error: OSError) -> TrainingError:
+        return TrainingError("the run cannot be written", site=str(self.path), got=str(error))

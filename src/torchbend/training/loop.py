@@ -149,16 +149,16 @@ class Loop(ABC, Generic[E, T]):
 
         Raises:
             TrainingError: a loss is not finite: the step and its sounds are named, and the last checkpoint
-                stays as it was; or the disk takes no more.
+                stays as it was; another process trains this run; or the disk takes no more.
         """
         if not self.is_main:
             self._steps(None, None, tell)
             return self.at
-        self.folder.path.mkdir(parents=True, exist_ok=True)
-        self.folder.describe(self.config, self.settings, self._facts())
-        records = Records(self.folder.records, self.at.step)
-        with Board(self.folder.path, self.at.step) as board:
-            self._steps(records, board, tell)
+        with self.folder.held():
+            self.folder.describe(self.config, self.settings, self._facts())
+            records = Records(self.folder.records, self.at.step)
+            with Board(self.folder.path, self.at.step) as board:
+                self._steps(records, board, tell)
         return self.at
 
     def _steps(self, records: Records | None, board: Board | None, tell: Listener) -> None:
