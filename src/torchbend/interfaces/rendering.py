@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -90,10 +91,11 @@ def _is_result(file: FoundFile, out: Path) -> bool:
 
 def _named(goals: dict[Path, Path], out: Path) -> list[Task]:
     wanted = [goal.with_suffix("") for goal in goals.values()]
+    alike = Counter(wanted)
     sources = {path.resolve() for path in goals}
     tasks, taken = [], set[Path]()
     for (source, goal), bare in zip(goals.items(), wanted, strict=True):
-        name = f"{goal.name}.wav" if wanted.count(bare) > 1 else f"{goal.stem}.wav"
+        name = f"{goal.name}.wav" if alike[bare] > 1 else f"{goal.stem}.wav"
         target = out / goal.parent / name
         if target.resolve() in sources:
             raise AudioFileError(
