@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,27 +14,6 @@ import torchbend as tb
 from .conftest import Export
 from .models import PLAIN, bent_additive, bent_rave
 from .playing import FRAMES, as_host, away, blocks_of, loaded, on_stage, played, refused
-
-
-def seconds(module: Any, x: torch.Tensor, blocks: int) -> list[float]:
-    """Processor time of each of the first blocks."""
-    found = []
-    with torch.inference_mode():
-        for _ in range(blocks):
-            began = time.process_time()
-            module.forward(x)
-            found.append(time.process_time() - began)
-    return found
-
-
-def test_the_first_block_takes_no_longer_than_later_ones(exported: Callable[..., Export]) -> None:
-    x = torch.randn(1, 1, 1024)
-    cold, warm = (loaded(exported("brave").path) for _ in range(2))
-    assert warm.get_methods() == ["encode", "decode", "forward"]
-    slow, fast = seconds(cold, x, 2), seconds(warm, x, 8)
-    usual = sorted(fast)[4]
-    assert max(slow) > 5 * usual, "there is something to win"
-    assert max(fast[:2]) < max(slow) / 3
 
 
 def test_nothing_is_remembered_of_the_blocks_that_nobody_hears(exported: Callable[..., Export]) -> None:
