@@ -46,7 +46,7 @@ def unordered(
     Raises:
         CorpusError: a worker was ended from outside, for example since memory was short.
         MissingExtraError: ray is wanted and not installed.
-        TorchbendError: as the function raises it.
+        TorchbendError: as the function raises it, once what was under way has given its results.
     """
     if ray:
         yield from _by_ray(function, tasks, workers)
@@ -62,16 +62,21 @@ def _by_processes(
     context = multiprocessing.get_context("spawn")  # a fork would copy locks that threads hold
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent)
     under_way: set[Future[Result]] = set()
-    source = iter(tasks)
+    source, failed = iter(tasks), None
     try:
         while True:
-            while len(under_way) < workers and (task := next(source, _END)) is not _END:
+            while not failed and len(under_way) < workers and (task := next(source, _END)) is not _END:
                 under_way.add(pool.submit(function, task))  # type: ignore[arg-type]
             if not under_way:
                 break
             done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
             for future in done:
-                yield future.result()
+                if future.exception() is None:
+                    yield future.result()
+                else:
+                    failed = failed or future.exception()
+        if failed is not None:
+            raise failed
     except BrokenProcessPool as error:
         raise CorpusError(
             "a worker was ended from outside",
@@ -90,19 +95,22 @@ def _by_ray(function: Callable[[Task], Result], tasks: Iterable[Task], workers: 
     if not ray.is_initialized():
         ray.init(log_to_driver=False, include_dashboard=False)
     remote = ray.remote(function)
-    source = iter(tasks)
+    source, failed = iter(tasks), None
     under_way: list[Any] = []
     while True:
-        while len(under_way) < workers and (task := next(source, _END)) is not _END:
+        while not failed and len(under_way) < workers and (task := next(source, _END)) is not _END:
             under_way.append(remote.remote(task))
         if not under_way:
-            return
+            break
         done, under_way = ray.wait(under_way)
         try:
             results = ray.get(done)
         except ray.exceptions.RayTaskError as error:
-            raise _of_ray(error) from error
+            failed = failed or error
+            continue
         yield from results
+    if failed is not None:
+        raise _of_ray(failed) from failed
 
 
 _END = object()
