@@ -31,20 +31,22 @@ def tiny(*names: str, warmup: int = 1000, **changes: object) -> RAVEConfig:
     return replace(config, training=training, discriminator=discriminator)
 
 
+SMALL: dict[str, object] = {
+    "max_steps": 8,
+    "batch": 2,
+    "length": LENGTH,
+    "workers": 0,
+    "val_every": 4,
+    "save_every": 4,
+    "checkpoint_every": 2,
+    "log_every": 1,
+    "held_out": 0.2,
+}
+
+
 def settings(**changes: object) -> TrainSettings:
     """Settings for steps that take milliseconds."""
-    small: dict[str, object] = {
-        "max_steps": 8,
-        "batch": 2,
-        "length": LENGTH,
-        "workers": 0,
-        "val_every": 4,
-        "save_every": 4,
-        "checkpoint_every": 2,
-        "log_every": 1,
-        "held_out": 0.2,
-    }
-    return TrainSettings(**{**small, **changes})  # type: ignore[arg-type]
+    return TrainSettings(**{**SMALL, **changes})  # type: ignore[arg-type]
 
 
 def tones(path: Path) -> Corpus:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from tests.rave import references
-from tests.training.conftest import tiny, tones
+from tests.training.conftest import SMALL, tiny, tones
 
 from torchbend.audio import read_audio
 from torchbend.corpus.store import Corpus
@@ -35,18 +35,8 @@ LENGTH = 32768
 
 def settings(**changes: object) -> PriorSettings:
     """Settings for steps that take milliseconds."""
-    small: dict[str, object] = {
-        "max_steps": 6,
-        "batch": 2,
-        "length": LENGTH,
-        "workers": 0,
-        "val_every": 4,
-        "save_every": 4,
-        "checkpoint_every": 2,
-        "log_every": 1,
-        "held_out": 0.2,
-    }
-    return PriorSettings(**{**small, **changes})  # type: ignore[arg-type]
+    own = {**SMALL, "max_steps": 6, "length": LENGTH}
+    return PriorSettings(**{**own, **changes})  # type: ignore[arg-type]
 
 
 def model(corpus: Corpus) -> RAVE:
