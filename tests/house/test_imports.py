@@ -16,7 +16,7 @@ HEAVY = ("rich", "soundfile", "soxr", "plotly", "matplotlib", "IPython", "transf
 # Each floor may import the ones before it; the parts of one floor know nothing of each other.
 FLOORS = (
     ("errors", "version"),
-    ("display",),
+    ("display", "shipped"),
     ("audio", "plots", "weights_file"),
     ("capture", "rave", "distributions", "corpus"),
     ("evaluation",),

@@ -67,7 +67,7 @@ def test_the_wheel_carries_the_licence(wheel: zipfile.ZipFile, metadata: Message
 
 def test_the_wheel_holds_the_package_only(wheel: zipfile.ZipFile) -> None:
     tops = {name.split("/")[0] for name in wheel.namelist()}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"torchbend"}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"torchbend", "dandb"}
 
 
 def test_the_core_dependencies_stay_few(metadata: Message) -> None:

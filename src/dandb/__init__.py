@@ -1,0 +1,1 @@
+"""The workshop: models, sounds and figures that its documents use."""
