@@ -113,6 +113,21 @@ class Table:
             f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
         )
 
+    def markdown(self) -> str:
+        """The table as a page in Markdown shows it; every bar in a cell is escaped.
+
+        >>> print(Table(["name", "mean"], [["f0", 110.0], ["amps", 0.25]]).markdown())
+        | name | mean |
+        | --- | --: |
+        | f0 | 110 |
+        | amps | 0.25 |
+        """
+        columns = self._formatted()
+        rules = ["--:" if is_number else "---" for _, _, is_number in columns]
+        cells = [[cell.strip().replace("|", "\\|") for cell in column] for _, column, _ in columns]
+        rows = [[header for header, _, _ in columns], rules, *zip(*cells, strict=True)]
+        return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
     def _repr_html_(self) -> str:
         return self.html()
 
