@@ -22,8 +22,8 @@ def export(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="A RAVE model: a run's folder, a .ckpt, a .ts or a file of torchbend. Or any model, as "
-            "package.module:factory or file.py:factory, which is run.",
+            help="A RAVE model: a run's folder, a .ckpt, a .ts or a file of torchbend; or sax, which is at "
+            "hand. Or any model, as package.module:factory or file.py:factory, which is run.",
         ),
     ],
     out: Annotated[
@@ -155,8 +155,9 @@ def _open(
     """The model with its methods captured, and whether it is a RAVE model."""
     from torchbend.interfaces.rave import BendedRAVE
     from torchbend.rave import RAVE
+    from torchbend.shipped import model_paths
 
-    if Path(model).exists() and Path(model).suffix != ".py":
+    if (Path(model).exists() or model in model_paths()) and Path(model).suffix != ".py":
         _only("a factory's models", of_others)
         tell(f"reading {model}")
         return BendedRAVE(model), True
@@ -166,8 +167,8 @@ def _open(
         raise TorchbendError(
             "there is no such model",
             site=model,
-            wanted="a file or a folder of a RAVE model, package.module:factory, or file.py:factory",
-            got="neither",
+            wanted="a file or a folder of a RAVE model, sax, package.module:factory, or file.py:factory",
+            got="none of them",
         )
     from torchbend.cli.subject import open_subject
 

@@ -18,6 +18,8 @@ from torch import nn
 
 from torchbend.cli.words import literal, named
 from torchbend.errors import TorchbendError
+from torchbend.rave import load
+from torchbend.shipped import model_paths
 from torchbend.weights_file import apply_weights, load_weights
 
 __all__ = ["open_model", "told_as"]
@@ -64,7 +66,8 @@ def open_model(
     """The model in evaluation mode, filled with weights.
 
     Args:
-        spec: ``package.module:factory`` or ``path/to/file.py:factory``. This code is run.
+        spec: ``package.module:factory`` or ``path/to/file.py:factory``. This code is run. Or the name of a
+            model that comes with the package, as ``sax``.
         arguments: of the factory, ``"name=value"`` or, in order, ``"value"``.
         weights, key, strict: as for :func:`torchbend.weights_file.load_weights` and ``apply_weights``.
         seed: of the weights that the factory draws.
@@ -91,6 +94,8 @@ def open_model(
 
 def _factory(spec: str) -> Any:
     place, colon, path = spec.rpartition(":")
+    if spec in model_paths():
+        return load(spec)
     if not (colon and place and path):
         raise typer.BadParameter(
             f"{spec!r} names no factory: write package.module:factory or file.py:factory", param_hint="MODEL"

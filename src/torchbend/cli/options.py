@@ -33,7 +33,10 @@ _INPUT_HELP = (
 
 Model = Annotated[
     str,
-    typer.Argument(metavar="MODEL", help="The model: package.module:factory or file.py:factory. It is run."),
+    typer.Argument(
+        metavar="MODEL",
+        help="The model: package.module:factory or file.py:factory, which is run; or sax, which is at hand.",
+    ),
 ]
 Arguments = Annotated[
     list[str] | None,

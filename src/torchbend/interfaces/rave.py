@@ -47,7 +47,8 @@ class BendedRAVE(Interface):
     Latents are those that the model is sure of (the means) unless ``sample`` is set.
 
     Args:
-        path: a run folder, a ``.ckpt``, a ``.ts``, a folder or file of this package's own, or a model.
+        path: a run folder, a ``.ckpt``, a ``.ts``, a folder or file of this package's own, or a model; or the
+            name of a model that comes with the package: ``"sax"``.
         strict: refuse a checkpoint that lacks weights of encoder or decoder.
         batch_size: signals that a stream holds side by side, at most.
         ema: take the averaged weights that a run kept, where ``path`` is one of a run.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MODEL_HELP", "Bends", "Controls", "Ema", "RaveModel", "cropped_latents", "open_rave"]
 
-MODEL_HELP = "A RAVE model: a run's folder, a .ckpt, a .ts or a file of torchbend."
+MODEL_HELP = "A RAVE model: a run's folder, a .ckpt, a .ts or a file of torchbend; or sax, which is at hand."
 
 RaveModel = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)]
 Ema = Annotated[bool, typer.Option("--ema", help="Take the averaged weights that the run kept.")]
@@ -42,6 +42,8 @@ def cropped_latents(path: str) -> int | None:
     """
     from torchbend.training.folder import RunFolder
 
+    if not Path(path).exists():  # the name of a model that comes with the package
+        return None
     for folder in (Path(path), *Path(path).absolute().parents[:2]):
         if RunFolder(folder).exists:
             return RunFolder(folder).description()[1].cropped_latents
@@ -52,7 +54,8 @@ def open_rave(path: str, *, ema: bool = False, sample: bool = False, device: str
     """The model in a file or a run, ready to be bent.
 
     Args:
-        path: a run's folder, a ``.ckpt``, a ``.ts`` or a file of this package.
+        path: a run's folder, a ``.ckpt``, a ``.ts`` or a file of this package, or the name of one that comes
+            with it.
         ema: take the averaged weights.
         sample: draw latents from their distributions.
         device: where to compute.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from torchbend.errors import CheckpointError
+from torchbend.shipped import model_paths
 
 __all__ = ["Source", "locate"]
 
@@ -33,7 +34,8 @@ def locate(path: str | os.PathLike[str]) -> Source:
     Args:
         path: a file, or a folder that holds checkpoints, at any depth: the newest is taken. The configuration
             is the ``config.gin`` in the checkpoint's folder or one of the two above, or the only one in the
-            folder that was named.
+            folder that was named. Where nothing has this path, it may be the name of a model that comes with
+            the package: ``"sax"``.
 
     Raises:
         CheckpointError: there is nothing, or no checkpoint, at this path.
@@ -48,10 +50,14 @@ def locate(path: str | os.PathLike[str]) -> Source:
     if given.is_file():
         return Source(given, _configuration(given, None) if given.suffix == ".ckpt" else None)
     if not given.is_dir():
+        shipped = model_paths()
+        if os.fspath(path) in shipped:
+            return Source(shipped[os.fspath(path)])
         raise CheckpointError(
             "there is no such file or folder",
             site=str(given),
             wanted="the folder of a run, a .ckpt, a .safetensors or an exported .ts",
+            next_step="models that come with the package have names: " + ", ".join(map(repr, shipped)),
         )
     found = list(given.rglob("*.ckpt"))
     if found:
