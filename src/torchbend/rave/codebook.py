@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from torchbend.rave.config import DiscreteConfig
+from torchbend.rave.together import ALONE, Together
 
 __all__ = ["Codebook", "k_means"]
 
@@ -29,35 +30,62 @@ def nearest(vectors: Tensor, codes: Tensor) -> Tensor:
     return torch.addmm(lengths, vectors, codes.t(), beta=-1, alpha=2).argmax(-1)
 
 
-def _sums(vectors: Tensor, index: Tensor, size: int) -> tuple[Tensor, Tensor]:
+def _sums(vectors: Tensor, index: Tensor, size: int, together: Together = ALONE) -> tuple[Tensor, Tensor]:
     """For each code, how many vectors it stands for, and their sum: shapes ``[K]`` and ``[K, dim]``."""
     counts = torch.bincount(index, minlength=size).to(vectors)
-    return counts, vectors.new_zeros(size, vectors.shape[1]).index_add_(0, index, vectors)
+    sums = vectors.new_zeros(size, vectors.shape[1]).index_add_(0, index, vectors)
+    if together.count == 1:
+        return counts, sums
+    whole = together.sum(torch.cat([counts.unsqueeze(1), sums], 1))
+    return whole[:, 0], whole[:, 1:]
+
+
+def _places(held: int, size: int, device: torch.device) -> Tensor:
+    """``size`` of the numbers below ``held`` at random; each at most once, where there are enough."""
+    if held >= size:
+        return torch.randperm(held, device=device)[:size]
+    return torch.randint(0, held, (size,), device=device)
 
 
 def _draw(vectors: Tensor, size: int) -> Tensor:
     """``size`` of the vectors at random; each at most once, where there are enough."""
-    held = vectors.shape[0]
-    if held >= size:
-        return vectors[torch.randperm(held, device=vectors.device)[:size]]
-    return vectors[torch.randint(0, held, (size,), device=vectors.device)]
+    return vectors[_places(vectors.shape[0], size, vectors.device)]
 
 
-def k_means(vectors: Tensor, size: int, rounds: int) -> tuple[Tensor, Tensor]:
+def _chance(vectors: Tensor, size: int, together: Together) -> Tensor:
+    """Places of ``size`` vectors of all processes, drawn by the first one; 0 in the others."""
+    if together.place:
+        return torch.zeros(size, dtype=torch.int64, device=vectors.device)
+    return _places(vectors.shape[0] * together.count, size, vectors.device)
+
+
+def _sent(vectors: Tensor, places: Tensor, together: Together) -> Tensor:
+    """The vectors at places of `_chance`, shape ``[K, dim]``: each process sends those that it holds."""
+    held, places = vectors.shape[0], together.sum(places)
+    here = (places // held == together.place).unsqueeze(1)
+    return together.sum(torch.where(here, vectors[places % held], 0))
+
+
+def k_means(vectors: Tensor, size: int, rounds: int, together: Together = ALONE) -> tuple[Tensor, Tensor]:
     """Centres of clusters.
 
     Args:
         vectors: shape ``[N, dim]``, N > 0.
         size: number of clusters, K.
         rounds: of assigning each vector to its nearest centre and moving the centres to the means.
+        together: processes, each with as many vectors; all find the same centres.
 
     Returns:
         The centres, shape ``[K, dim]``, and how many vectors each had in the last round, shape ``[K]``. A
         cluster that is empty keeps its centre.
     """
-    centres, counts = _draw(vectors, size), vectors.new_zeros(size)
+    if together.count == 1:
+        centres = _draw(vectors, size)
+    else:
+        centres = _sent(vectors, _chance(vectors, size, together), together)
+    counts = vectors.new_zeros(size)
     for _ in range(rounds):
-        counts, sums = _sums(vectors, nearest(vectors, centres), size)
+        counts, sums = _sums(vectors, nearest(vectors, centres), size, together)
         means = sums / counts.clamp_min(1).unsqueeze(1)
         centres = torch.where(counts.unsqueeze(1) > 0, means, centres)
     return centres, counts
@@ -78,6 +106,7 @@ class Codebook(nn.Module):
         cluster_size: moving average of the uses of each code in one batch, shape ``[K]``.
         embed: the codes, shape ``[K, dim]``.
         embed_avg: moving average of the sums of the vectors that each code stands for, shape ``[K, dim]``.
+        together: processes that learn these codes, each from as many vectors of its own.
     """
 
     inited: Tensor
@@ -88,6 +117,7 @@ class Codebook(nn.Module):
     def __init__(self, dim: int, config: DiscreteConfig) -> None:
         super().__init__()
         self.config, self.size = config, config.codebook_size
+        self.together = ALONE
         self.register_buffer("inited", torch.zeros(1))
         self.register_buffer("cluster_size", torch.zeros(self.size))
         self.register_buffer("embed", torch.zeros(self.size, dim))
@@ -118,7 +148,8 @@ class Codebook(nn.Module):
         if self._found:
             return
         if not bool(self.inited):
-            centres, counts = k_means(vectors.detach(), self.size, self.config.kmeans_iterations)
+            rounds = self.config.kmeans_iterations
+            centres, counts = k_means(vectors.detach(), self.size, rounds, self.together)
             self.embed.copy_(centres)
             self.embed_avg.copy_(centres if as_original else centres * counts.unsqueeze(1))
             self.cluster_size.copy_(counts)
@@ -135,7 +166,7 @@ class Codebook(nn.Module):
             as_original: codes that are not used are left as they are.
         """
         config = self.config
-        counts, sums = _sums(vectors, index, self.size)
+        counts, sums = _sums(vectors, index, self.size, self.together)
         self.cluster_size.lerp_(counts, 1 - config.decay)
         self.embed_avg.lerp_(sums, 1 - config.decay)
         if not as_original:
@@ -152,6 +183,13 @@ class Codebook(nn.Module):
         """
         mean = self.cluster_size.mean()
         unused = self.cluster_size < torch.clamp(mean / 2, max=self.config.dead_code_threshold)
-        drawn = _draw(vectors, self.size) * mean
+        together = self.together
+        if together.count == 1:
+            # All are drawn, so that nothing waits for a decision that depends on data.
+            drawn = _draw(vectors, self.size) * mean
+            self.embed_avg.copy_(torch.where(unused.unsqueeze(1), drawn, self.embed_avg))
+        else:
+            places = _chance(vectors, self.size, together)[unused]
+            if len(places):
+                self.embed_avg[unused] = _sent(vectors, places, together) * mean
         self.cluster_size.copy_(torch.where(unused, mean, self.cluster_size))
-        self.embed_avg.copy_(torch.where(unused.unsqueeze(1), drawn, self.embed_avg))

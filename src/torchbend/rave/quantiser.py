@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torchbend.errors import ShapeError
 from torchbend.rave.codebook import Codebook
 from torchbend.rave.config import DiscreteConfig
+from torchbend.rave.together import Together
 
 __all__ = ["ResidualQuantiser"]
 
@@ -52,6 +53,15 @@ class ResidualQuantiser(nn.Module):
     def codebooks(self) -> list[Codebook]:
         """The codebooks, in the order in which they are used."""
         return [layer.codebook for layer in self.layers if isinstance(layer, _Layer)]
+
+    def learn_together(self, together: Together) -> None:
+        """Learn one set of codes in several processes: as one process does from the vectors of all.
+
+        Args:
+            together: the processes; each quantises as many vectors as the others, in the same order of calls.
+        """
+        for codebook in self.codebooks:
+            codebook.together = together
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Quantise.

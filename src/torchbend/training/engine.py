@@ -17,6 +17,7 @@ from torchbend.rave.losses.step import (
     total,
 )
 from torchbend.rave.model import RAVE
+from torchbend.training.machine import together
 from torchbend.training.schedules import beta, learning_rate
 from torchbend.training.settings import TrainSettings
 from torchbend.training.stepping import Losses, Stepping, Verdict
@@ -50,6 +51,8 @@ class Engine(Stepping):
             model.discriminator.parameters(), settings.discriminator_rate, **how
         )
         super().__init__(model, settings, accelerator, (self.generator, self.discriminator), settings.ema)
+        if isinstance(model.encoder, Discrete):
+            model.encoder.rvq.learn_together(together(accelerator))
         self._compile(model.encoder.encoder, model.decoder, model.discriminator)
 
     @property

@@ -172,6 +172,7 @@ class Loop(ABC, Generic[E, T]):
             waited += time.perf_counter() - asked
             if engine.phase != at.phase:
                 at.phase = engine.phase
+                engine.settle()
                 self._event(f"phase {at.phase} begins: {engine.phases[at.phase]}", records, tell)
             for name, value in self._step(x).items():
                 sums.setdefault(name, []).append(value)
@@ -187,9 +188,13 @@ class Loop(ABC, Generic[E, T]):
                 sums, waited, since, begun = {}, 0.0, at.step, time.perf_counter()
             if at.step % settings.val_every == 0 or last:
                 self._validate(records, board, tell)
-            if at.step % settings.save_every == 0:
+            kept = at.step % settings.save_every == 0
+            replaced = at.step % settings.checkpoint_every == 0 or last
+            if kept or replaced:
+                engine.settle()
+            if kept:
                 self._save(f"step_{at.step}.ckpt")
-            if at.step % settings.checkpoint_every == 0 or last:
+            if replaced:
                 self._save()
 
     def _means(self, sums: Mapping[str, list[Tensor]]) -> dict[str, float]:
@@ -234,6 +239,7 @@ class Loop(ABC, Generic[E, T]):
     def _validate(self, records: Records | None, board: Board | None, tell: Listener) -> None:
         """In each process, so that all keep the same statistics; the first one tells."""
         engine, at = self.engine, self.at
+        engine.settle()
         torch.manual_seed(self.settings.seed)
         with engine.averaged():
             found = engine.validate(self.data.validation())

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from torchbend.errors import DeviceError, MissingExtraError
+from torchbend.rave.together import ALONE, Together
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-__all__ = ["accelerated", "shared"]
+__all__ = ["accelerated", "shared", "together"]
 
 
 def accelerated(device: str | None = None) -> Accelerator:
@@ -63,3 +64,15 @@ def shared(tensors: Iterable[Tensor | None], accelerator: Accelerator) -> None:
     with torch.no_grad():
         for tensor, mean in zip(held, torch.split(flat, [t.numel() for t in held]), strict=True):
             tensor.copy_(mean.view_as(tensor))
+
+
+def together(accelerator: Accelerator) -> Together:
+    """The processes that train, for what learns without gradients."""
+    if accelerator.num_processes == 1:
+        return ALONE
+
+    def added(tensor: Tensor) -> Tensor:
+        whole: Tensor = accelerator.reduce(tensor, "sum")
+        return whole
+
+    return Together(accelerator.process_index, accelerator.num_processes, added)

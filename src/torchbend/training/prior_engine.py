@@ -59,9 +59,8 @@ class PriorEngine(Stepping):
         with torch.autocast(x.device.type, enabled=False):
             return self.prior.encode(x)
 
-    def _statistics(self) -> list[Tensor]:
-        """None: what belongs to the model does not change."""
-        return []
+    def settle(self) -> None:
+        """Nothing to do: what belongs to the model does not change."""
 
     @torch.no_grad()
     def validate(self, batches: Iterable[Tensor]) -> Verdict:

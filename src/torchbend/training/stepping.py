@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from torchbend.errors import TrainingError
 from torchbend.training.average import MovingAverage
@@ -168,14 +169,18 @@ class Stepping(ABC):
             torch.autograd.graph.increment_version(parameter)
         # The others' too: the original's losses leave gradients where nobody learns in this step.
         self._network.zero_grad(set_to_none=True)
-        shared(self._statistics(), self.accelerator)
         self.step += 1
         if self.average is not None:
             self.average.update()
 
-    def _statistics(self) -> list[Tensor]:
-        """What a step changes beside the weights."""
-        return [b for b in self._network.buffers() if b.is_floating_point()]
+    def settle(self) -> None:
+        """Let all processes have the same statistics: the means of those that each has learnt of its batches.
+
+        They are moving averages, so that their mean at a later step is that of each step; whoever uses or
+        keeps them asks for it, in all processes.
+        """
+        layers = [layer for layer in self._network.modules() if isinstance(layer, _BatchNorm)]
+        shared([s for layer in layers for s in (layer.running_mean, layer.running_var)], self.accelerator)
 
     # -- what a checkpoint keeps -----------------------------------------------------------------------------
 
