@@ -29,7 +29,7 @@ def average_linkage(similarity: NDArray[np.float64]) -> list[Join]:
 
     At each step the two clusters with the largest mean similarity of their pairs become one. Chains of
     nearest neighbours find the same joins without looking at all pairs at each step (Murtagh, "A survey of
-    recent advances in hierarchical clustering algorithms", 1983): the time grows with the square of the items.
+    recent advances in hierarchical clustering algorithms", 1983): time grows with the square of the items.
 
     Args:
         similarity: how alike each two items are; the diagonal is not looked at.
