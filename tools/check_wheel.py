@@ -96,6 +96,19 @@ def check_help(programs: Path, cwd: Path) -> None:
             raise CheckError(f"torchbend {command} --help says nothing of {command}")
 
 
+def check_workshop(programs: Path, cwd: Path) -> str:
+    """Asks the workshop for its models, loads the first and returns what it says of itself.
+
+    Raises:
+        CheckError: there is no model, or it cannot be loaded.
+    """
+    program = "import dandb; print(dandb.import_model(dandb.download_models()['sax']))"
+    said = run(programs / "python", "-c", program, cwd=cwd).strip()
+    if "BendedRAVE(sax" not in said:
+        raise CheckError(f"wanted the saxophone, got {said}")
+    return said.splitlines()[-1]
+
+
 def check_demo(programs: Path, out: Path) -> list[str]:
     """Runs the quick demo and returns the names of the files that it made.
 
@@ -125,6 +138,7 @@ def main() -> int:
             programs = install(wheel, folder / "environment")
             tell("installed into an empty environment")
             tell(f"imported {check_import(programs, folder)}")
+            tell(f"loaded {check_workshop(programs, folder)}")
             check_help(programs, folder)
             tell(f"help of {', '.join(COMMANDS)}")
             tell(f"quick demo made {', '.join(check_demo(programs, folder / 'demo'))}")

@@ -4,7 +4,7 @@ The names of this module are imported at first use: ``import dandb`` waits neith
 
 Example:
     >>> import dandb
-    >>> model_list = dandb.download_models(progress=False)
+    >>> model_list = dandb.download_models(quiet=True)
     >>> "sax" in model_list
     True
 """

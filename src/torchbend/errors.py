@@ -26,6 +26,8 @@ __all__ = [
     "StreamError",
     "AudioFileError",
     "CorpusError",
+    "DownloadError",
+    "UnreachableError",
     "TrainingError",
     "MissingExtraError",
 ]
@@ -141,6 +143,14 @@ class AudioFileError(TorchbendError):
 
 class CorpusError(TorchbendError):
     """A collection of sounds on disk cannot be read or extended, or does not hold what is asked of it."""
+
+
+class DownloadError(TorchbendError):
+    """A file cannot be fetched, is not the one that was asked for, or a list of such files is wrong."""
+
+
+class UnreachableError(DownloadError):
+    """An address does not answer, or stops; another time it may be there."""
 
 
 class TrainingError(TorchbendError):

@@ -10,15 +10,17 @@ from collections.abc import Iterator
 
 import pytest
 
+import dandb
 import torchbend
 
 
 def package_modules() -> Iterator[types.ModuleType]:
-    """Every module of the package whose name is public."""
-    yield torchbend
-    for found in pkgutil.walk_packages(torchbend.__path__, "torchbend."):
-        if not any(piece.startswith("_") for piece in found.name.split(".")):
-            yield importlib.import_module(found.name)
+    """Every module of the two packages whose name is public."""
+    for package in (torchbend, dandb):
+        yield package
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not any(piece.startswith("_") for piece in found.name.split(".")):
+                yield importlib.import_module(found.name)
 
 
 def says_nothing(thing: object) -> bool:

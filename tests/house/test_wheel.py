@@ -1,4 +1,4 @@
-"""The wheel carries the marker of types, the licence, the phrases with their notice, and only the package."""
+"""The wheel carries markers of types, licence, phrases with their notice, a model, and only the packages."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ CARRIED = {
     "torchbend/demo_data/violin.wav",
     "torchbend/demo_data/piano.wav",
     "torchbend/demo_data/NOTICE",
+    "torchbend/shipped/sax.safetensors",
+    "torchbend/shipped/sax.md",
+    "dandb/__init__.py",
+    "dandb/py.typed",
+    "dandb/models.json",
 }
 
 
@@ -52,7 +57,7 @@ def missing(wanted: set[str], names: list[str]) -> set[str]:
     return wanted - set(names)
 
 
-def test_the_wheel_carries_marker_and_phrases(wheel: zipfile.ZipFile) -> None:
+def test_the_wheel_carries_markers_phrases_and_model(wheel: zipfile.ZipFile) -> None:
     assert missing(CARRIED, wheel.namelist()) == set()
     assert missing(CARRIED | {"torchbend/gone.wav"}, wheel.namelist()) == {"torchbend/gone.wav"}
 
@@ -65,7 +70,7 @@ def test_the_wheel_carries_the_licence(wheel: zipfile.ZipFile, metadata: Message
     assert "LICENSE" in metadata.get_all("License-File", [])
 
 
-def test_the_wheel_holds_the_package_only(wheel: zipfile.ZipFile) -> None:
+def test_the_wheel_holds_the_packages_only(wheel: zipfile.ZipFile) -> None:
     tops = {name.split("/")[0] for name in wheel.namelist()}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"torchbend", "dandb"}
 
