@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     )
     from torchbend.errors import TorchbendError
     from torchbend.hacks import import_hacks_from_file
-    from torchbend.interfaces import BendedRAVE, Interface
+    from torchbend.interfaces import BendedRAVE, BendingInterface, Interface
     from torchbend.module import BendedModule, BendedWrapper
 
 
@@ -67,6 +67,7 @@ __all__ = [
     "BendedWrapper",
     "BendingCallback",
     "BendingConfig",
+    "BendingInterface",
     "BendingParamType",
     "BendingParameter",
     "Bias",
@@ -125,7 +126,7 @@ _HOMES = {
     ),
     "torchbend.errors": "TorchbendError",
     "torchbend.hacks": "import_hacks_from_file",
-    "torchbend.interfaces": "BendedRAVE Interface",
+    "torchbend.interfaces": "BendedRAVE BendingInterface Interface",
     "torchbend.module": "BendedModule BendedWrapper",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 import torchbend as tb
 from torchbend.errors import TorchbendError
-from torchbend.interfaces import Interface
+from torchbend.interfaces import BendingInterface
 from torchbend.module import BendedWrapper
 
 
@@ -177,7 +177,7 @@ def test_a_module_is_taken_as_it_is() -> None:
 
 
 def test_an_interface_adds_verbs_that_are_bent(generator: Generator) -> None:
-    class Verbs(Interface):
+    class Verbs(BendingInterface):
         def louder(self, x: Tensor) -> Tensor:
             return self.encode(x) * 10
 

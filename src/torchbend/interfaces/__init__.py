@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from torchbend.interfaces.base import Interface
+from torchbend.interfaces.base import BendingInterface, Interface
 
 if TYPE_CHECKING:
     from torchbend.interfaces.rave import BendedRAVE
 
-__all__ = ["BendedRAVE", "Interface"]
+__all__ = ["BendedRAVE", "BendingInterface", "Interface"]
 
 # Interfaces are imported at first use: each brings its own family of models.
 _HOME_OF = {"BendedRAVE": "torchbend.interfaces.rave"}

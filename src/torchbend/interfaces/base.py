@@ -2,24 +2,141 @@
 
 from __future__ import annotations
 
-from typing import Any
+import inspect
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
 
+from torchbend.display import Table, emit
+from torchbend.display.table import TextWriter
+from torchbend.errors import ExportError
 from torchbend.module import BendedWrapper
+from torchbend.module.inputs import as_arguments
 
-__all__ = ["Interface"]
+__all__ = ["BendingInterface", "Interface"]
+
+Self = TypeVar("Self", bound="BendingInterface")
 
 
-class Interface(BendedWrapper):
-    """A known model, bent, with methods of its own that a subclass adds (``encode``, ``generate``, ...).
+class BendingInterface(BendedWrapper):
+    """A known model, bent, with verbs of its own that a subclass adds (``encode``, ``generate``, ...).
 
-    A subclass calls what it wraps through itself (``self.decode(z)``), so that bends are in force.
+    A subclass makes the model, hands it to this constructor and calls `trace_methods`. What it wraps it calls
+    through itself (``self.decode(z)`` or ``self._call("decode", (z,), {})``), so that bends are in force.
+    Everything that a `BendedModule` can do, it can do too.
 
     Args:
         model: the model: a module, or an object that holds modules.
+
+    Attributes:
+        export_targets: what `export` can write of such a model.
+        why_no_export: said where it cannot.
 
     Raises:
         TorchbendError: it is no module and holds none.
     """
 
+    export_targets: ClassVar[tuple[str, ...]] = ("nn~", "torchscript", "onnx", "pt2")
+    why_no_export: ClassVar[str] = "this model cannot be written as one program"
+
     def __init__(self, model: Any) -> None:
         super().__init__(model)
+
+    @classmethod
+    def load(cls: type[Self], source: Any, **options: Any) -> Self:
+        """The model of a file, a folder or a name: the same as calling the class.
+
+        Args:
+            source: what the class takes first.
+            options: its other arguments.
+        """
+        return cls(source, **options)
+
+    # -- methods of the model that are bent ------------------------------------------------------------------
+
+    def example_inputs(self) -> Mapping[str, Any]:
+        """An example input for each method of the model whose activations are to have names.
+
+        To be overridden. Each is a tensor, a tuple of arguments, or a dict of arguments by name.
+        """
+        return {}
+
+    def trace_methods(self) -> None:
+        """Trace each method of `example_inputs`; to be called when the model is there."""
+        for method, given in self.example_inputs().items():
+            args, named = as_arguments(given, {})
+            self.trace(*args, fn=method, **named)
+
+    @property
+    def bent_methods(self) -> list[str]:
+        """The methods of the model whose activations have names and can be bent."""
+        return list(self._captures)
+
+    # -- verbs -----------------------------------------------------------------------------------------------
+
+    @property
+    def verbs(self) -> dict[str, str]:
+        """What this kind of model can do beside bending: each method that it adds, in one sentence."""
+        return {name: _first_line(member) for name, member in self._added()}
+
+    def print_verbs(self, out: str | os.PathLike[str] | TextWriter | None = None) -> str:
+        """Print a table of the verbs: name, arguments, what they do.
+
+        Args:
+            out: a file, or its path, to write to instead.
+
+        Returns:
+            The table as text.
+        """
+        rows = [(name, _arguments(member), _first_line(member)) for name, member in self._added()]
+        return emit(Table(("verb", "arguments", "what it does"), rows), out)
+
+    def _added(self) -> Iterator[tuple[str, Any]]:
+        """The public methods of the classes between this one and the base, the base's class first."""
+        kinds = type(self).__mro__[: type(self).__mro__.index(BendingInterface)]
+        added: dict[str, Any] = {}
+        for kind in reversed(kinds):
+            for name, member in vars(kind).items():
+                if inspect.isfunction(member) and not name.startswith("_"):
+                    added[name] = member
+        general = ("example_inputs", "bend", "select", "export", "script")
+        return ((name, member) for name, member in added.items() if name not in general)
+
+    # -- the stage -------------------------------------------------------------------------------------------
+
+    def export(self, path: str | os.PathLike[str], target: str = "nn~", **options: Any) -> Path | list[Path]:
+        """Write the bent model to a file, where such a model can leave Python (see `BendedModule.export`).
+
+        Args:
+            path: of the file.
+            target: one of ``export_targets``.
+            options: those of `BendedModule.export`.
+
+        Raises:
+            ExportError: such a model cannot be exported to this target, or something in it cannot.
+        """
+        if target not in self.export_targets:
+            known = ", ".join(self.export_targets)
+            raise ExportError(
+                f"{type(self).__name__} cannot be exported to {target!r}: {self.why_no_export}",
+                site=str(path),
+                wanted=f"one of: {known}" if known else None,
+                next_step="write what it makes to sound files, or export one part: BendedModule(model.part)"
+                if not known
+                else None,
+            )
+        return super().export(path, target, **options)
+
+
+def _first_line(member: Any) -> str:
+    return (inspect.getdoc(member) or "").strip().split("\n")[0]
+
+
+def _arguments(member: Any) -> str:
+    """The names of a method's arguments, without ``self``."""
+    return ", ".join(list(inspect.signature(member).parameters)[1:])
+
+
+Interface = BendingInterface
+"""The name that code for the prototype knows."""
