@@ -12,15 +12,14 @@ from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from torchbend.audio import read_audio, write_audio
-from torchbend.errors import AudioFileError, CheckpointError, ExportError, NonFiniteError, ShapeError
+from torchbend.errors import CheckpointError, ExportError
 from torchbend.export.nntilde import nn_module
 from torchbend.export.prior import opened_prior, prior_layers, streaming_prior
 from torchbend.export.rave import RavePlan
 from torchbend.export.targets import export_played
-from torchbend.interfaces.base import Interface
+from torchbend.interfaces.base import BendingInterface
+from torchbend.interfaces.sounds import finite, read_sounds, signals, whole_frames, write_sound
 from torchbend.module.part import BendedPart
 from torchbend.rave import RAVE, Prior, StreamState, load
 from torchbend.rave.config_json import to_dict
@@ -40,7 +39,7 @@ _TRACED_FRAMES = 4
 _SHORTEST_TRACE = 8192
 
 
-class BendedRAVE(Interface):
+class BendedRAVE(BendingInterface):
     """A RAVE model that can be looked into, bent and played.
 
     ``forward``, ``encode`` and ``decode`` are traced when it is loaded, so that their activations have names.
@@ -81,10 +80,9 @@ class BendedRAVE(Interface):
         x = 0.1 * torch.randn(1, model.channels, frames * model.ratio, generator=noise)
         z = torch.randn(1, model.config.decoder_inputs, frames, generator=noise)
         x, z = x.to(model.latent_mean), z.to(model.latent_mean)
-        with self._mode():
-            self.trace("encode", x)
-            self.trace("decode", z)
-            self.trace("forward", x)
+        self.trace("encode", x)
+        self.trace("decode", z)
+        self.trace("forward", x)
 
     def _mode(self) -> ExitStack:
         """One call at a time, sampling or not."""
@@ -92,6 +90,15 @@ class BendedRAVE(Interface):
         stack.enter_context(self._engine.lock)
         stack.enter_context(self.rave.encoder.sampling(self.sample))
         return stack
+
+    def trace(self, *args: Any, **kwargs: Any) -> Any:
+        """Like `BendedModule.trace`; latents are drawn from their distributions only if ``sample`` is set."""
+        with self._mode():
+            return super().trace(*args, **kwargs)
+
+    def _run_until(self, *args: Any, **kwargs: Any) -> Any:
+        with self._mode():  # what is looked at is what is heard
+            return super()._run_until(*args, **kwargs)
 
     # -- what it is made of ----------------------------------------------------------------------------------
 
@@ -206,7 +213,7 @@ class BendedRAVE(Interface):
             ShapeError: another number of latents, or no tensor of real numbers.
             NonFiniteError: the latents hold NaN or infinity.
         """
-        z = self._finite(z, "z", f"latents of shape [batch, {self.latent_size}, frames]")
+        z = finite(z, "z", f"latents of shape [batch, {self.latent_size}, frames]")
         z = (z[None] if z.dim() == 2 else z).to(self.rave.latent_mean)
         if preprocess:
             z = unproject(z, self.rave.latent_pca, self.rave.latent_mean, fill=fill)
@@ -234,12 +241,7 @@ class BendedRAVE(Interface):
         Raises:
             AudioFileError: a file cannot be read, or none is given.
         """
-        if not paths:
-            raise AudioFileError("no sound file was given", site="paths", wanted="at least one path")
-        sounds = [self._fit(read_audio(path, self.sample_rate)[0]) for path in paths]
-        longest = max(sound.shape[-1] for sound in sounds)
-        together = torch.stack([F.pad(sound, (0, longest - sound.shape[-1])) for sound in sounds])
-        return together.to(self.rave.latent_mean)
+        return read_sounds(paths, self.sample_rate, self.channels).to(self.rave.latent_mean)
 
     def write_audio(self, path: Path, x: Tensor) -> None:
         """Write audio of shape ``[C, T]`` or ``[1, C, T]`` to a sound file, at the model's sample rate.
@@ -248,78 +250,18 @@ class BendedRAVE(Interface):
             AudioFileError: the file cannot be written.
             ShapeError: there are several signals.
         """
-        if x.dim() == 3 and len(x) != 1:
-            raise ShapeError(
-                "one file holds one signal",
-                site=str(path),
-                wanted="[channels, time] or [1, channels, time]",
-                got=list(x.shape),
-                next_step="write each signal of the batch to a file of its own",
-            )
-        write_audio(path, x[0] if x.dim() == 3 else x, self.sample_rate)
-
-    def _fit(self, sound: Tensor) -> Tensor:
-        """A file's channels made those of the model: averaged to one, or one repeated."""
-        if sound.shape[0] == self.channels:
-            return sound
-        if self.channels == 1:
-            return sound.mean(0, keepdim=True)
-        if sound.shape[0] == 1:
-            return sound.expand(self.channels, -1)
-        return sound[: self.channels] if sound.shape[0] > self.channels else self._too_few(sound)
-
-    def _too_few(self, sound: Tensor) -> Tensor:
-        raise AudioFileError(
-            "the file has too few channels for this model",
-            wanted=f"{self.channels}, or 1",
-            got=sound.shape[0],
-        )
+        write_sound(path, x, self.sample_rate)
 
     def _audio(self, x: Sound, sample_rate: int | None) -> Tensor:
         if isinstance(x, str | os.PathLike):
             return self.load_audio(x)
         if isinstance(x, list | tuple):
             return self.load_audio(*x)
-        if sample_rate is not None and sample_rate != self.sample_rate:
-            raise AudioFileError(
-                "the audio has another sample rate than the model",
-                site="sample_rate",
-                wanted=f"{self.sample_rate} Hz",
-                got=f"{sample_rate} Hz",
-                next_step=f"torchbend.audio.resample(x, {sample_rate}, {self.sample_rate})",
-            )
-        x = self._finite(x, "x", "audio of shape [batch, channels, time], or sound files")
-        x = x.to(self.rave.latent_mean)
-        if x.dim() <= 1:
-            x = x.reshape(1, -1)
-        return x[None] if x.dim() == 2 else x
-
-    @staticmethod
-    def _finite(x: object, name: str, what: str) -> Tensor:
-        if not isinstance(x, Tensor) or x.is_complex() or x.is_meta:
-            raise ShapeError(
-                "this is no tensor of real numbers",
-                site=name,
-                wanted=what,
-                got=f"{x.dtype} on {x.device}" if isinstance(x, Tensor) else type(x).__name__,
-                next_step="torch.as_tensor(x) makes a tensor of an array"
-                if hasattr(x, "__array__")
-                else None,
-            )
-        if not bool(torch.isfinite(x).all()):
-            raise NonFiniteError(
-                "the input holds NaN or infinity",
-                site=name,
-                wanted="finite numbers",
-                got=f"{int((~torch.isfinite(x)).sum())} that are not",
-                next_step="torch.nan_to_num replaces them",
-            )
-        return x
+        return signals(x, sample_rate, self.sample_rate).to(self.rave.latent_mean)
 
     def _whole_frames(self, x: Tensor) -> Tensor:
-        """Silence after audio that ends within a frame; a stream takes whole frames only."""
-        missing = -x.shape[-1] % self.ratio
-        return F.pad(x, (0, missing)) if missing and not self.rave.is_streaming else x
+        """A stream takes whole frames only."""
+        return x if self.rave.is_streaming else whole_frames(x, self.ratio)
 
     # -- the stage -------------------------------------------------------------------------------------------
 
