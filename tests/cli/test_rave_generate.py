@@ -82,6 +82,25 @@ def test_unreadable_files_are_skipped_and_told(birds: Path, sounds: Path, progra
     assert "Traceback" not in result.output
 
 
+def test_the_others_are_made_when_one_needs_too_much_memory(
+    birds: Path, sounds: Path, folder: Path, program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = tb.BendedRAVE.forward
+
+    def narrow(model: tb.BendedRAVE, x: torch.Tensor) -> torch.Tensor:
+        if x.shape[0] == 2:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+        return whole(model, x)
+
+    monkeypatch.setattr(tb.BendedRAVE, "forward", narrow)
+    result = program("rave", "generate", birds, sounds, "--out", "out")
+    assert result.exit_code == 1
+    assert result.stdout.startswith("wrote 1 file(s)") and (folder / "out" / "a.wav").is_file()
+    said = " ".join(result.stderr.split())
+    assert "b.flac" in said and "not enough memory" in said and "--stream" in said
+    assert "1 of 2 file(s) were skipped" in said
+
+
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [

@@ -163,3 +163,49 @@ def test_a_minute_is_streamed_unless_told(bended: BendedRAVE, tmp_path: Path) ->
     task = Task(tmp_path / "long.wav", tmp_path / "out.wav")
     assert render_file(bended, task).streamed
     assert read_audio(task.target)[0].shape == (1, 61 * 44100)
+
+
+@pytest.mark.parametrize(
+    ("stream", "error", "next_step"),
+    [
+        (
+            False,
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes"),
+            "--stream",
+        ),
+        (True, torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB"), "shorter"),
+        (False, MemoryError(), "--stream"),
+    ],
+)
+def test_a_sound_that_needs_too_much_memory_is_told_and_is_no_exception(
+    bended: BendedRAVE,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stream: bool,
+    error: Exception,
+    next_step: str,
+) -> None:
+    def fails(*_: object) -> None:
+        raise error
+
+    write_audio(tmp_path / "long.wav", sound(), 44100)
+    task = Task(tmp_path / "long.wav", tmp_path / "out" / "long.wav")
+    with monkeypatch.context() as patch:
+        patch.setattr(bended, "_call", fails)
+        result = render_file(bended, task, stream=stream)
+    assert result.error is not None and result.error.site == str(task.source)
+    assert next_step in str(result.error.next_step) and not task.target.exists()
+    assert not bended.rave.is_streaming
+    assert render_file(bended, task, stream=stream).seconds > 0.5
+
+
+def test_other_failures_are_no_lack_of_memory(
+    bended: BendedRAVE, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("something else")
+
+    write_audio(tmp_path / "a.wav", sound(), 44100)
+    monkeypatch.setattr(bended, "_call", fails)
+    with pytest.raises(RuntimeError, match="something else"):
+        render_file(bended, Task(tmp_path / "a.wav", tmp_path / "b.wav"))

@@ -26,6 +26,8 @@ STREAMED_FROM_S = 60.0
 
 _BLOCK = 65536
 
+_NO_MEMORY = ("not enough memory", "can't allocate memory", "out of memory")
+
 
 class Task(NamedTuple):
     """A sound file and the file that is made of it."""
@@ -125,8 +127,10 @@ def render_file(model: BendedRAVE, task: Task, *, stream: bool | None = None, se
         seed: of the model's noise and of random bends: a file's result does not depend on other files.
 
     Returns:
-        How it went; a file that cannot be read or written is told there and is no exception.
+        How it went; a file that cannot be read or written, or that needs more memory than there is, is told
+        there and is no exception.
     """
+    in_blocks = bool(stream)
     try:
         sound = torch.from_numpy(decode(task.source, model.sample_rate))
         seconds = sound.shape[-1] / model.sample_rate
@@ -136,7 +140,29 @@ def render_file(model: BendedRAVE, task: Task, *, stream: bool | None = None, se
         write_audio(task.target, made, model.sample_rate)
     except TorchbendError as error:
         return Rendered(task, 0.0, error=error)
+    except (MemoryError, RuntimeError) as error:
+        if not _lacks_memory(error):
+            raise
+        return Rendered(task, 0.0, error=_too_long(task, in_blocks, error))
     return Rendered(task, seconds, in_blocks)
+
+
+def _lacks_memory(error: Exception) -> bool:
+    """Whether this is one of the ways in which NumPy and PyTorch say so; on a CPU, only words tell."""
+    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
+    return known or any(words in str(error) for words in _NO_MEMORY)
+
+
+def _too_long(task: Task, in_blocks: bool, error: Exception) -> AudioFileError:
+    return AudioFileError(
+        "there is not enough memory for this sound",
+        site=str(task.source),
+        got=f"{str(error).splitlines()[0][:200] if str(error) else type(error).__name__}, "
+        f"{'block by block' if in_blocks else 'as a whole'}",
+        next_step="cut the file into shorter ones, or end other programs"
+        if in_blocks
+        else "play it in blocks: --stream, or stream=True",
+    )
 
 
 # -- one sound -------------------------------------------------------------------------------------------

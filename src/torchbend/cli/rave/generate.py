@@ -44,7 +44,8 @@ def generate(
     """Send sound files through a model, bent or not, and write what comes out as WAV files.
 
     Sub-folders are kept, and so are the channels: a mono model takes each as a signal of its own. An input is
-    never overwritten. What cannot be read is told at the end, and the status is then 1.
+    never overwritten. What cannot be read, or needs more memory than there is, is told at the
+    end; the status is then 1.
     """
     from torchbend.cli.bending import apply_bends
     from torchbend.cli.rave.model_options import open_rave
