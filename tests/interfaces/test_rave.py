@@ -256,3 +256,19 @@ def test_all_latent_kinds() -> None:
         assert z.shape == (1, made.latent_size, x.shape[-1] // made.ratio)
         assert bended.decode(z).shape == x.shape
         assert bended.forward(x).shape == x.shape
+
+
+def test_what_is_looked_at_is_what_is_heard() -> None:
+    """Activations, their statistics and new traces draw no latents either, unless ``sample`` is set."""
+    model = BendedRAVE("sax")
+    x = 0.1 * torch.randn(1, 1, 8192, generator=torch.Generator().manual_seed(0))
+    first, second = (model.get_activations("sigmoid$", fn="forward", x=x)["sigmoid"] for _ in range(2))
+    assert torch.equal(first, second)
+    assert torch.equal(first, model.get_activations("sigmoid$", fn="decode", z=model.encode(x))["sigmoid"])
+    again = [model.stats("sigmoid$", fn="forward", inputs=[x])["sigmoid"].mean for _ in range(2)]
+    assert again[0] == again[1]
+    model.trace("forward", x)
+    assert not any(name.startswith("randn") for name in model.activation_names("forward"))
+    model.sample = True
+    drawn = model.get_activations("sigmoid$", fn="forward", x=x)["sigmoid"]
+    assert not torch.equal(drawn, first)
