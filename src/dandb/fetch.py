@@ -106,6 +106,8 @@ def fetch(entry: Entry, folder: Path, progress: bool | None = None) -> Path:
 
 def _arrive(entry: Entry, part: Path, progress: bool | None) -> None:
     """The whole file, checked, in ``part``."""
+    if _size(part) > entry.size:
+        part.unlink()
     begun_before = _size(part) > 0
     _whole(entry, part, progress)
     if begun_before and checksum(part) != entry.sha256:  # the file at the address may have changed since
@@ -125,7 +127,7 @@ def _arrive(entry: Entry, part: Path, progress: bool | None) -> None:
 
 def _whole(entry: Entry, part: Path, progress: bool | None) -> None:
     """As many bytes as there should be, going on after a connection that breaks."""
-    with counting_bytes(entry.name, entry.size, min(_size(part), entry.size), progress) as advance:
+    with counting_bytes(entry.name, entry.size, _size(part), progress) as advance:
         for attempt in range(_TRIES):
             before = _size(part)
             try:

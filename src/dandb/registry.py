@@ -197,8 +197,11 @@ def _entry(given: Any, folder: str, registry: str) -> Entry:
             got=", ".join(map(str, given)) if isinstance(given, dict) else repr(given)[:120],
         )
     address = given["url"]
-    whole = {**given, "url": urljoin(folder, address) if isinstance(address, str) else address}
-    return Entry(**whole)
+    try:
+        whole = urljoin(folder, address) if isinstance(address, str) else address
+    except ValueError:
+        whole = address
+    return Entry(**{**given, "url": whole})
 
 
 def _suffix(url: str) -> str:
