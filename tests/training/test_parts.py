@@ -72,6 +72,32 @@ def test_settings_survive_their_file() -> None:
     assert TrainSettings.from_dict(content) == settings
 
 
+@pytest.mark.parametrize(
+    ("changes", "site", "said"),
+    [
+        ({"augment": ("mute", "echo")}, "augment", "mute, gain, compress, masking"),
+        ({"augment": ("Mute",)}, "augment", "'Mute'"),
+        ({"rand_pitch": (1.2, 0.8)}, "rand_pitch", "smaller one first"),
+        ({"rand_pitch": (0.0, 1.0)}, "rand_pitch", "above 0"),
+        ({"rand_pitch": (0.5, math.inf)}, "rand_pitch", "above 0"),
+        ({"rand_pitch": (0.9, math.nan)}, "rand_pitch", "above 0"),
+        ({"rand_pitch": (0.9,)}, "rand_pitch", "two numbers"),
+        ({"rand_pitch": (0.999, 1.001)}, "rand_pitch", "ratio"),
+    ],
+)
+def test_variations_are_checked_before_anything_is_read(
+    changes: dict[str, object], site: str, said: str
+) -> None:
+    with pytest.raises(TrainingError) as caught:
+        TrainSettings(**changes)  # type: ignore[arg-type]
+    assert caught.value.site == site and said in str(caught.value)
+
+
+def test_variations_that_can_be_drawn_are_taken() -> None:
+    own = TrainSettings(augment=("mute", "gain", "compress", "masking"), rand_pitch=(1, 2))
+    assert TrainSettings.from_dict(own.to_dict()) == own
+
+
 def test_what_a_model_always_hears_it_is_judged_by_too(corpus: Corpus) -> None:
     def held_out(**changes: object) -> torch.Tensor:
         return next(Data(corpus, settings(**changes), 44100).validation())

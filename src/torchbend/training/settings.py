@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
-from torchbend.errors import TrainingError
+from torchbend.errors import CorpusError, TrainingError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -75,6 +75,27 @@ class RunSettings:
             raise _wrong("held_out", "a share between 0 and 1", self.held_out)
         if self.precision not in ("no", "bf16"):
             raise _wrong("precision", "no or bf16", self.precision)
+        self._check_variations()
+
+    def _check_variations(self) -> None:
+        """What is done to excerpts, as it would be refused where they are read."""
+        if not self.augment and self.rand_pitch is None:
+            return
+        from torchbend.corpus.transforms import AUGMENTATIONS, RandomPitch
+
+        unknown = [str(name) for name in self.augment if name not in AUGMENTATIONS]
+        if unknown:
+            raise _wrong("augment", f"names out of {', '.join(AUGMENTATIONS)}", ", ".join(unknown))
+        if self.rand_pitch is not None:
+            if not _is_range(self.rand_pitch):
+                wanted = "two numbers above 0, the smaller one first, as (0.8, 1.2)"
+                raise _wrong("rand_pitch", wanted, self.rand_pitch)
+            try:
+                RandomPitch(*self.rand_pitch, frames=1)
+            except CorpusError as error:
+                raise TrainingError(
+                    error.message, site="rand_pitch", wanted=error.wanted, got=error.got
+                ) from error
 
     def to_dict(self) -> dict[str, Any]:
         """All values, ready for ``json.dumps``."""
@@ -123,6 +144,11 @@ class PriorSettings(RunSettings):
     max_steps: int = 1_000_000
     length: int = 262_144
     learning_rate: float = 1e-4
+
+
+def _is_range(pair: tuple[float, ...]) -> bool:
+    numbers = len(pair) == 2 and all(isinstance(end, int | float) for end in pair)
+    return numbers and 0 < pair[0] <= pair[1] < math.inf
 
 
 def _check_rate(name: str, rate: float) -> None:

@@ -176,6 +176,7 @@ def _range(text: str) -> tuple[float, float]:
     from torchbend.cli.words import literal
 
     found = literal(f"({text})", "--rand-pitch")
-    if not isinstance(found, tuple) or len(found) != 2:
+    numbers = isinstance(found, tuple) and all(isinstance(end, int | float) for end in found)
+    if not numbers or len(found) != 2:
         raise typer.BadParameter("write two numbers, as 0.8,1.2", param_hint="--rand-pitch")
     return float(found[0]), float(found[1])
