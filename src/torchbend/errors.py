@@ -21,6 +21,7 @@ __all__ = [
     "VersionError",
     "WeightsFileError",
     "ExportError",
+    "GenerationError",
     "RAVEConfigError",
     "CheckpointError",
     "StreamError",
@@ -123,6 +124,10 @@ class WeightsFileError(TorchbendError):
 
 class ExportError(TorchbendError):
     """A bent model, or something in it, cannot leave Python."""
+
+
+class GenerationError(TorchbendError, ValueError):
+    """A model cannot generate what was asked for: a prompt, a parameter, or another kind of model."""
 
 
 class RAVEConfigError(TorchbendError, ValueError):

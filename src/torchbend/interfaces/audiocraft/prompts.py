@@ -1,0 +1,88 @@
+"""What a generation begins with: words, and sound."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+from torchbend.audio import read_audio, resample
+from torchbend.errors import GenerationError
+
+__all__ = ["Prompts", "as_audio", "as_prompts", "as_tokens"]
+
+Prompts: TypeAlias = str | Sequence[str | None]
+
+
+def as_prompts(given: object) -> list[str | None]:
+    """A list of prompts; one text alone is one prompt.
+
+    Raises:
+        GenerationError: something else was given, or none.
+    """
+    prompts = [given] if isinstance(given, str) else given
+    held = list(prompts) if isinstance(prompts, list | tuple) else []
+    if not held or not all(prompt is None or isinstance(prompt, str) for prompt in held):
+        kinds = ", ".join(type(prompt).__name__ for prompt in held[:4])
+        raise GenerationError(
+            "a prompt is a text",
+            site="prompts",
+            wanted="a list of texts; None in it for sound without a prompt",
+            got=f"{type(given).__name__} of {kinds}" if held else type(given).__name__,
+            next_step="generate(['calm piano']); generate_unconditional(4) needs no prompt",
+        )
+    return held
+
+
+def as_tokens(tokenizer: Any, prompts: Sequence[str | None], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Tokens of the prompts, and which of them count: none of a prompt that is None or empty.
+
+    Returns:
+        Two tensors of shape ``[prompts, words]``.
+    """
+    found = tokenizer([prompt or "" for prompt in prompts], padding=True, return_tensors="pt")
+    mask = found["attention_mask"] * torch.tensor([[1 if prompt else 0] for prompt in prompts])
+    return found["input_ids"].to(device), mask.to(device)
+
+
+def as_audio(given: Any, sample_rate: int | None, wanted_rate: int, channels: int) -> Tensor:
+    """Sound to go on from, at the model's sample rate and with its channels.
+
+    Args:
+        given: shape ``[B, C, T]``, ``[C, T]`` or ``[T]``, or a sound file.
+        sample_rate: of it, in Hz; a file knows its own.
+
+    Returns:
+        Shape ``[B, channels, T]``.
+
+    Raises:
+        GenerationError: it is no sound, or its sample rate was not given.
+        AudioFileError: the file cannot be read.
+    """
+    if isinstance(given, str | os.PathLike):
+        given, sample_rate = read_audio(given, wanted_rate)[0], wanted_rate
+    if not isinstance(given, Tensor) or not given.is_floating_point() or not 1 <= given.dim() <= 3:
+        shape = f", shape {tuple(given.shape)}" if isinstance(given, Tensor) else ""
+        raise GenerationError(
+            "this is no sound",
+            site="prompt",
+            wanted="a tensor of shape [batch, channels, time], values in [-1, 1], or a sound file",
+            got=type(given).__name__ + shape,
+        )
+    if sample_rate is None or sample_rate <= 0:
+        raise GenerationError(
+            "the sample rate of the sound is needed",
+            site="prompt_sample_rate",
+            wanted="a rate in Hz",
+            got=sample_rate,
+            next_step="generate_continuation(sound, 44100)",
+        )
+    sound = given.reshape(1, 1, -1) if given.dim() == 1 else given[None] if given.dim() == 2 else given
+    sound = resample(sound.detach().float().cpu(), sample_rate, wanted_rate)
+    if sound.shape[1] == channels:
+        return sound
+    mono = sound.mean(1, keepdim=True)
+    return mono if channels == 1 else mono.expand(-1, channels, -1)

@@ -1,0 +1,104 @@
+"""How the next codes are chosen: the parameters of generation, checked, and the draw itself."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from torchbend.errors import GenerationError
+
+__all__ = ["GenerationParams", "drawn", "guided"]
+
+
+@dataclass(frozen=True)
+class GenerationParams:
+    """What ``set_generation_params`` sets.
+
+    Attributes:
+        duration: in seconds, above 0.
+        top_k: draw among so many of the likeliest codes; 0: among all.
+        top_p: draw among the likeliest codes that have this probability together, 0 to 1; 0: off.
+        temperature: above 0; below 1 the likely gets likelier.
+        cfg_coef: how much the prompt counts; 1: no guidance, 3 is usual.
+        use_sampling: False: always the likeliest code.
+        two_step_cfg: with and without prompt one after the other, not side by side: less memory, more time.
+        extend_stride: seconds that each further window of a long generation adds.
+
+    Raises:
+        GenerationError: one of them is out of range.
+    """
+
+    duration: float = 30.0
+    top_k: int = 250
+    top_p: float = 0.0
+    temperature: float = 1.0
+    cfg_coef: float = 3.0
+    use_sampling: bool = True
+    two_step_cfg: bool = False
+    extend_stride: float = 18.0
+
+    def __post_init__(self) -> None:
+        _check("duration", self.duration, "seconds, above 0", lambda v: v > 0)
+        _check("top_k", self.top_k, "a whole number, 0 or more", lambda v: v >= 0 and v == int(v))
+        _check("top_p", self.top_p, "a number from 0 to 1", lambda v: 0 <= v <= 1)
+        _check("temperature", self.temperature, "a number above 0", lambda v: v > 0)
+        _check("cfg_coef", self.cfg_coef, "a number", lambda v: True)
+        _check("extend_stride", self.extend_stride, "seconds, above 0", lambda v: v > 0)
+
+
+def _check(name: str, value: Any, wanted: str, right: Any) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not number or not right(value):
+        raise GenerationError(
+            f"{name} cannot be {value!r}",
+            site=name,
+            wanted=wanted,
+            got=f"{value!r} ({type(value).__name__})",
+            next_step=f"set_generation_params({name}=...) with such a value",
+        )
+
+
+def guided(scores: Tensor, rows: int, coefficient: float) -> Tensor:
+    """Classifier-free guidance: away from the scores without prompt, towards those with it.
+
+    Args:
+        scores: shape ``[2 * rows, ...]``, those with prompt first; or ``[rows, ...]``, which stay.
+        coefficient: 1 gives the scores with prompt.
+    """
+    if len(scores) == rows:
+        return scores
+    with_prompt, without = scores[:rows], scores[rows:]
+    return without + (with_prompt - without) * coefficient
+
+
+def drawn(scores: Tensor, params: GenerationParams, generator: torch.Generator | None = None) -> Tensor:
+    """One code of each row of scores.
+
+    Args:
+        scores: shape ``[..., codes]``.
+        generator: of the random numbers; by default torch's own.
+
+    Returns:
+        Shape ``[...]``.
+    """
+    if not params.use_sampling:
+        return scores.argmax(-1)
+    likely = torch.softmax(scores.float() / params.temperature, -1)
+    if params.top_p > 0:
+        ordered, places = likely.sort(-1, descending=True)
+        beyond = ordered.cumsum(-1) - ordered > params.top_p
+        chosen = _draw(ordered.masked_fill(beyond, 0.0), generator)
+        return places.gather(-1, chosen[..., None])[..., 0]
+    if 0 < params.top_k < likely.shape[-1]:
+        least = likely.topk(params.top_k, -1).values[..., -1:]
+        likely = likely.masked_fill(likely < least, 0.0)
+    return _draw(likely, generator)
+
+
+def _draw(weights: Tensor, generator: torch.Generator | None) -> Tensor:
+    flat = weights.reshape(-1, weights.shape[-1])
+    return torch.multinomial(flat, 1, generator=generator).reshape(weights.shape[:-1])
