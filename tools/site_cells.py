@@ -1,7 +1,7 @@
 """A notebook as a page of the documentation site: its text, its code, and what its cells gave.
 
-Nothing of a page is loaded from elsewhere: figures are drawn by the site's own copy of plotly.js, pictures and sounds become
-files of the site.
+Nothing of a page is loaded from elsewhere: figures are drawn by the site's own copy of plotly.js, pictures
+and sounds become files of the site.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ _DATA = re.compile(r'src=(["\'])data:(audio|image)/(\w+)[^,"\']*;base64,([^"\']+
 _OUTSIDE = re.compile(r"<script[^>]*\ssrc=[\"'](?:https?:)?//[^>]*>\s*</script>", re.IGNORECASE)
 _PLOTLY = "application/vnd.plotly.v1+json"
 _WIDGET = "application/vnd.jupyter.widget-view+json"
+_UNTOLD = "figure made by this cell"
 _SLOT = '<div class="tb-slot" id="{}"></div>'
 
 
@@ -109,7 +110,7 @@ def _output(page: Rendered, output: dict[str, Any], stem: str) -> str:
     words = _ANSI.sub("", _text(data.get("text/plain", "")))
     if _PLOTLY in data:
         page.has_figures = True
-        return _figure(data[_PLOTLY])
+        return _figure(data[_PLOTLY], words)
     if _WIDGET in data and "text/html" not in data:
         return '<p class="tb-widget">Here the notebook shows knobs: open it in Jupyter to turn them.</p>'
     if "text/html" in data:
@@ -118,19 +119,18 @@ def _output(page: Rendered, output: dict[str, Any], stem: str) -> str:
         return f'<div class="tb-html">{_text(data["image/svg+xml"])}</div>'
     for kind in ("png", "jpeg"):
         if f"image/{kind}" in data:
-            told = output.get("metadata", {}).get(f"image/{kind}", {}).get("alt") or "figure made by this cell"
+            told = output.get("metadata", {}).get(f"image/{kind}", {}).get("alt") or _UNTOLD
             name = _file(page, stem, kind, base64.b64decode(_text(data[f"image/{kind}"])))
             return f'<img src="{name}" alt="{escape(told, quote=True)}" loading="lazy">'
     return _printed(words)
 
 
-def _figure(figure: dict[str, Any]) -> str:
-    """A place where docs/assets/site.js draws a plotly figure."""
+def _figure(figure: dict[str, Any], told: str) -> str:
+    """A place where docs/assets/site.js draws a plotly figure, with the words for those who do not see it."""
     layout = figure.get("layout", {})
     title = layout.get("title") or ""
-    told = layout.get("meta") if isinstance(layout.get("meta"), str) else None
-    words = told or (title.get("text") if isinstance(title, dict) else title) or "figure made by this cell"
-    words = re.sub(r"<[^>]*>", " ", words)
+    words = (title.get("text", "") if isinstance(title, dict) else title) or _UNTOLD
+    words = re.sub(r"<[^>]*>", " ", words) if told.startswith("Figure(") or not told else told
     data = json.dumps({"data": figure.get("data", []), "layout": layout}).replace("</", "<\\/")
     height = int(layout.get("height") or 450)
     return (
@@ -143,7 +143,7 @@ def _html(page: Rendered, html: str, stem: str) -> str:
     """A cell's HTML, with its sounds and pictures in files, and without scripts of other hosts."""
 
     def as_file(found: re.Match[str]) -> str:
-        content, kind = base64.b64decode(found[4]), found[3].replace("svg", "svg")
+        content, kind = base64.b64decode(found[4]), found[3]
         if found[2] == "audio" and content[:4] == b"RIFF":
             content, kind = flac(content), "flac"
         return f'src="{_file(page, stem, kind, content)}"'

@@ -1,9 +1,9 @@
-"""The sounds of docs/gallery.md: runs the page's examples, and keeps what they write for the documentation site.
+"""The sounds of docs/gallery.md: runs the page's examples, and keeps what they write for the site.
 
 Usage: python tools/site_gallery.py
 
-Each ``NAME.wav`` that an example writes becomes ``NAME.flac`` and a spectrogram ``NAME.png`` in build/gallery. Nothing is
-done again while the page, the model and this file stay as they are.
+Each ``NAME.wav`` that an example writes becomes ``NAME.flac`` and a spectrogram ``NAME.png`` in
+build/gallery. Nothing is done again while the page, the model and this file stay as they are.
 """
 
 from __future__ import annotations
@@ -81,8 +81,7 @@ def _keep(wav: Path) -> str:
     x, rate = read_audio(wav)
     soundfile.write(FOLDER / f"{wav.stem}.flac", x.T.numpy(), rate, format="FLAC", subtype="PCM_16")
     (FOLDER / f"{wav.stem}.png").write_bytes(spectrogram_png(x, rate, width=800, height=180))
-    spectrum = x.mean(0).to(dtype=x.dtype).numpy()
-    return f"{len(spectrum) / rate:.0f} seconds, {_level(x)}, {_brightness(x, rate)}"
+    return f"{x.shape[-1] / rate:.0f} seconds, {_level(x)}, {_brightness(x, rate)}"
 
 
 def _level(x: Any) -> str:
@@ -113,10 +112,11 @@ def player(name: str, told: str) -> str:
     """One sound: its picture, its player, its name."""
     words = name.replace("_", " ")
     alt = escape(f"Spectrogram of the sound {words}: {told}", quote=True)
+    label = escape(words, quote=True)
     return (
-        f'\n<figure class="tb-sound"><figcaption>{escape(words)}</figcaption>'
-        f'<div class="tb-screen"><img src="sounds/{name}.png" alt="{alt}" width="800" height="180" loading="lazy"><i></i></div>'
-        f'<audio controls preload="none" aria-label="{escape(words, quote=True)}" src="sounds/{name}.flac"></audio></figure>\n'
+        f'\n<figure class="tb-sound"><figcaption>{label}</figcaption><div class="tb-screen">'
+        f'<img src="sounds/{name}.png" alt="{alt}" width="800" height="180" loading="lazy"><i></i></div>'
+        f'<audio controls preload="none" aria-label="{label}" src="sounds/{name}.flac"></audio></figure>\n'
     )
 
 

@@ -6,6 +6,7 @@ import re
 
 _FENCE = re.compile(r"^```(\w+) +(\S.*)$", re.MULTILINE)
 _CARD = re.compile(r"\((?:\.\./)*src/torchbend/shipped/(\w+)\.md\)")
+_FROM_ROOT = re.compile(r"\]\(docs/([\w-]+\.md)")
 _NOTEBOOK = re.compile(r"(\]\((?!https?:)[^)\s]+)\.ipynb\)")
 _DETAILS = re.compile(r"^<details(?P<rest>[^>]*)>", re.MULTILINE)
 _SUMMARY = re.compile(r"^(<details[^>]*>)\s*\n?\s*(<summary>.*?</summary>)\s*$", re.MULTILINE)
@@ -16,7 +17,7 @@ def for_site(text: str) -> str:
     """A page of this project as the site's Markdown wants it.
 
     - the words after a fence's language go, but a file's name becomes the block's title;
-    - links to notebooks and model cards lead to their pages;
+    - links to notebooks and model cards, and those of the changelog, lead to their pages;
     - what a ``<details>`` hides is Markdown, as it is in a notebook;
     - a list may follow a paragraph without an empty line.
 
@@ -40,6 +41,7 @@ def _fence(found: re.Match[str]) -> str:
 
 def _prose(text: str) -> str:
     text = _CARD.sub(r"(models/\1.md)", text)
+    text = _FROM_ROOT.sub(r"](\1", text)
     text = _NOTEBOOK.sub(r"\1.md)", text)
     text = _DETAILS.sub(lambda found: f'<details markdown="1"{found["rest"]}>', text)
     text = _SUMMARY.sub(r"\1\n\2\n", text)

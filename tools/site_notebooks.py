@@ -2,8 +2,9 @@
 
 Usage: python tools/site_notebooks.py [--jobs N]
 
-The copies lie in build/notebooks, each in a folder of its own. A copy that is newer than its notebook and than
-the package is left as it is. nbmake runs the others: a cell that raises is a failed test, and the status is 1.
+The copies lie in build/notebooks, each in a folder of its own. A copy that is newer than its notebook and
+than the package is left as it is. nbmake runs the others: a cell that raises is a failed test, and the
+status is 1.
 """
 
 from __future__ import annotations

@@ -48,9 +48,10 @@ PAGES: tuple[Page, ...] = (
         "the [gallery](../gallery.md).",
         _of(
             "torchbend",
-            "BendingCallback CallbackChain SiteState Scale Bias Affine Clamp Fold Quantize Gate Mask OrderedMask "
-            "Normal Permute ThresholdPermute ThresholdActivation Rewire Roll Shift Reverse Smooth Freeze Replace "
-            "Blend Cluster Lambda Capture InterpolationFromCapture InterpolateActivation",
+            "BendingCallback CallbackChain SiteState Scale Bias Affine Clamp Fold Quantize Gate Mask "
+            "OrderedMask Normal Permute ThresholdPermute ThresholdActivation Rewire Roll Shift Reverse "
+            "Smooth Freeze Replace Blend Cluster Lambda Capture InterpolationFromCapture "
+            "InterpolateActivation",
         ),
     ),
     Page(
