@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,7 +14,16 @@ from dandb.figures.theme import theme_of
 from dandb.figures.values import blanked, joined, limits_of, numbers, wrong_shape
 from torchbend.errors import SiteNotFoundError, TorchbendError
 
-__all__ = ["MOST_ROWS", "channels_of", "heat_map_of", "padded", "plot_1d_activation"]
+__all__ = [
+    "MOST_ROWS",
+    "channels_of",
+    "chosen_channels",
+    "colours_of",
+    "heat_map_of",
+    "padded",
+    "plot_1d_activation",
+    "ticks_every",
+]
 
 MOST_ROWS = 32
 """Channels that are drawn as rows of lines; more are drawn as a heat map."""
@@ -59,7 +69,7 @@ def plot_1d_activation(
         'Activation of 1 channel over 2 steps, from 2 to 3. Channels: 1.'
     """
     values, batch = channels_of(x, "x")
-    values, labels = _chosen(values, channel_idx, name)
+    values, labels = chosen_channels(values, channel_idx, name)
     values, told = blanked(values)
     low, high = limits_of(values)
     if height is not None and not 80 <= height <= 20000:
@@ -115,12 +125,33 @@ def heat_map_of(values: Array, x: tuple[float, float], hover: str, name: str = "
         hover: words where the mouse points.
         name: what a value is.
     """
-    low, high = limits_of(values)
-    signed = low < 0 < high
-    top = max(-low, high)
     small = strongest(values, _MAP_ROWS, _COLUMNS).astype(np.float32)
-    limits = (-top, top) if signed else (low, high if high > low else low + 1)
+    limits, signed, name = colours_of(small, name)
     return HeatMap(name, small, x, (-0.5, len(values) - 0.5), limits, signed=signed, hover=hover)
+
+
+def colours_of(values: Array, name: str) -> tuple[tuple[float, float], bool, str]:
+    """Ends of the colours, whether 0 is in their middle, and the words beside the colour bar.
+
+    A few values far out do not take the colours from all others; the words say where the colours end.
+    """
+    low, high = limits_of(values)
+    if not low < 0 < high:
+        return (low, high if high > low else low + 1), False, name
+    top = max(-low, high)
+    usual = float(np.nanquantile(np.abs(values), 0.998))
+    if not 0 < usual < top / 1.5:
+        return (-top, top), True, name
+    return (-usual, usual), True, f"{name} (beyond {usual:.3g}: last colour)"
+
+
+def ticks_every(count: int) -> int:
+    """How many rows of a heat map lie between two that are numbered: a power of 2.
+
+    >>> [ticks_every(count) for count in (9, 128, 1024)]
+    [1, 16, 128]
+    """
+    return int(2 ** max(0, round(math.log2(count / 8))))
 
 
 def padded(low: float, high: float) -> tuple[float, float]:
@@ -133,8 +164,17 @@ def padded(low: float, high: float) -> tuple[float, float]:
     return low - room, high + room
 
 
-def _chosen(values: Array, wanted: int | Sequence[int] | None, name: str) -> tuple[Array, list[int]]:
-    """The channels that are drawn, and their numbers."""
+def chosen_channels(values: Array, wanted: int | Sequence[int] | None, name: str) -> tuple[Array, list[int]]:
+    """The channels that are drawn, and their numbers.
+
+    Args:
+        values: ``[C, ...]``.
+        wanted: as ``channel_idx`` of `plot_1d_activation`.
+        name: of the activation.
+
+    Raises:
+        SiteNotFoundError: there is no channel of a number.
+    """
     if wanted is None:
         return values, list(range(len(values)))
     numbers_ = [int(number) for number in np.atleast_1d(numbers(wanted, "channel_idx"))]
@@ -162,15 +202,16 @@ def _line_panels(values: Array, labels: list[int], limits: tuple[float, float]) 
         curve = Curve(f"channel {label}", x, y, width=1.2, dots=len(x) <= 16, hover="step %{x}: %{y:.4~g}")
         zero = Curve("0", np.array(ends), np.zeros(2), GUIDE) if limits[0] < 0 < limits[1] else None
         marks = (curve,) if zero is None else (zero, curve)
-        panels.append(Panel(marks, side=str(label), x_label="step", x_limits=ends, y_limits=padded(*limits)))
+        panels.append(
+            Panel(marks, side=f"ch {label}", x_label="step", x_limits=ends, y_limits=padded(*limits))
+        )
     return tuple(panels)
 
 
 def _heat_panel(values: Array, labels: list[int]) -> Panel:
     count, steps = values.shape
     picture = heat_map_of(values, (-0.5, steps - 0.5), "row %{y:.0f}, step %{x:.0f}: %{z:.4~g}")
-    step = max(1, round(count / 12))
-    ticks = tuple((float(row), str(labels[row])) for row in range(0, count, step))
+    ticks = tuple((float(row), str(labels[row])) for row in range(0, count, ticks_every(count)))
     return Panel(
         (picture,), y_label="channel", x_label="step", y_ticks=ticks, x_limits=(-0.5, steps - 0.5),
         y_limits=(count - 0.5, -0.5),

@@ -131,7 +131,7 @@ def _limit(axes: Axes, panel: Panel) -> None:
     if panel.y_limits:
         axes.set_ylim(*panel.y_limits)
     if panel.square:
-        axes.set_aspect("equal", adjustable="box", anchor="C")
+        axes.set_aspect("equal", adjustable="box", anchor="NW")
 
 
 def _draw(axes: Axes, mark: Mark, theme: Theme, depth: int) -> Any:

@@ -69,8 +69,8 @@ def _frame(chart: Chart, layout: Layout) -> dict[str, Any]:
             "x": 0,
             "xref": "container",
             "xanchor": "left",
-            "pad": {"l": 16, "t": 14},
-            "y": 1,
+            "pad": {"l": 16},
+            "y": 1 - 13 / layout.height,
             "yref": "container",
             "yanchor": "top",
         },
@@ -94,6 +94,8 @@ def _x_axis(
     axis["anchor"] = f"y{key}"
     if follows:
         axis["matches"] = "x"
+    if panel.square:
+        axis |= {"constrain": "domain", "constraintoward": "left"}
     if panel.x_limits:
         axis["range"] = list(panel.x_limits)
     if panel.x_label and panel.axes:
@@ -105,7 +107,7 @@ def _y_axis(panel: Panel, theme: Theme, key: str, up: tuple[float, float], heigh
     axis = _axis(panel, theme, up)
     axis |= {"anchor": f"x{key}", "nticks": max(3, round(height / 32))}
     if panel.square:
-        axis |= {"scaleanchor": f"x{key}", "constrain": "domain"}
+        axis |= {"scaleanchor": f"x{key}", "constrain": "domain", "constraintoward": "top"}
     if panel.y_limits:
         axis["range"] = list(panel.y_limits)
     if panel.y_ticks is not None:

@@ -129,15 +129,20 @@ class Figure:
         else:
             self._open_in_browser()
 
-    def show_at_end_of_cell(self) -> None:
-        """Draw the figure when the running cell ends, unless it has been drawn by then."""
+    def appear(self, display: bool | None) -> None:
+        """Draw the figure now (``True``), at the end of the cell (``None``), or when asked for (``False``).
+
+        At the end of the cell it is drawn unless it has been by then. What a button calls runs between cells,
+        and what is made there is drawn now.
+        """
         shell = running_shell()
-        if shell is None:
-            return
-        if shell.is_in_a_cell():
-            shell.at_end_of_cell(self._draw_unless_drawn)
-        else:
+        if display:
             self.show()
+        elif display is None and shell is not None:
+            if shell.is_in_a_cell():
+                shell.at_end_of_cell(self._draw_unless_drawn)
+            else:
+                self.show()
 
     def _draw_unless_drawn(self) -> None:
         if not self._drawn:
@@ -151,14 +156,16 @@ class Figure:
         bundle: dict[str, Any] = self.plotly._repr_mimebundle_()
         if not bundle:
             return False
-        shown: Any = importlib.import_module("IPython.display")
-
         bundle["text/plain"] = f"{self.chart.title}: {self.chart.description}"
         if "text/html" in bundle:
             bundle["text/html"] = with_description(self.chart, bundle["text/html"])
-        shown.display(bundle, raw=True)
+        _display(bundle)
         if self.chart.players:
-            shown.display(shown.HTML(players_html(self.chart)))
+            self._display_html(players_html(self.chart))
+        return True
+
+    def _display_html(self, html: str) -> bool:
+        _display({"text/html": html, "text/plain": f"{self.chart.title}: {self.chart.description}"})
         return True
 
     def _open_in_browser(self) -> None:
@@ -179,13 +186,15 @@ class Figure:
 
 
 def finished(chart: Chart, display: bool | None) -> Figure:
-    """A figure, drawn now (``True``), at the end of the cell (``None``), or when asked for (``False``)."""
+    """A figure of a chart that appears as wanted: see `Figure.appear`."""
     figure = Figure(chart)
-    if display is None:
-        figure.show_at_end_of_cell()
-    elif display:
-        figure.show()
+    figure.appear(display)
     return figure
+
+
+def _display(bundle: dict[str, Any]) -> None:
+    shown: Any = importlib.import_module("IPython.display")
+    shown.display(bundle, raw=True)
 
 
 def _is_switched_off() -> bool:

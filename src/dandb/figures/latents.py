@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dandb.figures.activation import heat_map_of, padded
+from dandb.figures.activation import heat_map_of, padded, ticks_every
 from dandb.figures.chart import Array, Chart, Curve, Panel
 from dandb.figures.figure import Figure, finished
 from dandb.figures.reduce import line_points
@@ -14,8 +14,11 @@ from torchbend.errors import TorchbendError
 
 __all__ = ["plot_latent_trajs"]
 
-_LINES = 8
-"""Latents that are drawn as lines."""
+_LINES = 5
+"""Latents that are drawn as lines where there are too many."""
+
+_ALL_LINES = 8
+"""So many or fewer are all drawn as lines."""
 
 _MOST_EXAMPLES = 4
 
@@ -30,8 +33,8 @@ def plot_latent_trajs(
 ) -> Figure:
     """The path of a sound through latent space.
 
-    The latents that move most, at most 8, are drawn as lines; where there are more of them a heat map shows
-    all. Of a batch the first four are drawn.
+    Up to 8 latents are all drawn as lines. Of more, the 5 that move most are, and a heat map shows all. Of a
+    batch the first four examples are drawn.
 
     Args:
         z: latents ``[T]``, ``[L, T]`` or ``[B, L, T]``, as of ``model.encode``.
@@ -70,7 +73,7 @@ def plot_latent_trajs(
     for number, example in enumerate(values[:_MOST_EXAMPLES]):
         title = f"example {number}: " if batch > 1 else ""
         rows += _example(example, title, rate)
-    is_map = count > _LINES
+    is_map = count > _ALL_LINES
     heights = (200.0, min(420.0, max(140.0, 2.6 * count))) if is_map else (240.0,)
     how = f"Lines: the {_LINES} that move most. Heat map: all {count:,}." if is_map else ""
     chart = Chart(
@@ -97,15 +100,14 @@ def _example(values: Array, title: str, rate: float | None) -> list[tuple[Panel,
         curves.append(
             Curve(f"latent {latent}", x, y, colour, 1.5, dots=steps <= 16, listed=True, hover=hover)
         )
-    words = "the latents that move most" if count > _LINES else ""
+    words = "the latents that move most" if count > _ALL_LINES else ""
     ends = padded(*limits_of(values[_moving(values)]))
     lines = Panel(tuple(curves), f"{title}{words}", label, "value", x_limits=(0, end), y_limits=ends)
-    if count <= _LINES:
+    if count <= _ALL_LINES:
         return [(lines,)]
     half = 0.5 * (times[1] if steps > 1 else 1.0)
     picture = heat_map_of(values, (-half, times[-1] + half), "latent %{y:.0f} at %{x:.5~g}: %{z:.4~g}")
-    every = max(1, 2 ** round(np.log2(count / 8)))
-    ticks = tuple((float(row), str(row)) for row in range(0, count, every))
+    ticks = tuple((float(row), str(row)) for row in range(0, count, ticks_every(count)))
     heat = Panel(
         (picture,), f"{title}all {count:,} latents", label, "latent", y_ticks=ticks, x_limits=(0, end),
         y_limits=(count - 0.5, -0.5),
@@ -120,4 +122,4 @@ def _moving(values: Array) -> list[int]:
     means = np.where(known, values, 0).sum(1, keepdims=True) / count
     spread = (np.where(known, values - means, 0) ** 2).sum(1) / count[:, 0]
     order = np.argsort(-spread, kind="stable")
-    return sorted(int(row) for row in order[:_LINES])
+    return sorted(int(row) for row in order[: _LINES if len(values) > _ALL_LINES else _ALL_LINES])

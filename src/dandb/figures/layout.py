@@ -47,9 +47,10 @@ def layout_of(chart: Chart) -> Layout:
     for row, height in enumerate(chart.heights):
         up.append((max(0.0, (at - height) / inside), at / inside))
         at -= height + (gaps[row] if row < len(gaps) else 0)
-    left, right = _left(chart), _right(chart)
+    left, right = _left(chart), _right(chart, columns - 1)
     room = WIDTH - left - right
-    between = (_left(chart) / 1.1 + (_right(chart) - 24) * 0.6) / room if columns > 1 else 0.0
+    inner = max((_right(chart, column) for column in range(columns - 1)), default=0.0)
+    between = (left + inner - 16) / room if columns > 1 else 0.0
     wide = (1 - between * (columns - 1)) / columns
     across = tuple((j * (wide + between), j * (wide + between) + wide) for j in range(columns))
     return Layout(top + inside + bottom, left, right, top, bottom, across, tuple(up))
@@ -84,10 +85,12 @@ def _left(chart: Chart) -> float:
     return 74 if any(panel.y_label for panel in panels) else 56
 
 
-def _right(chart: Chart) -> float:
-    """Room at the right for colour bars, names of rows, and the legend."""
+def _right(chart: Chart, column: int) -> float:
+    """Room at the right of a column for colour bars, names of rows, and the legend."""
     room = 24.0
-    for _, _, panel in chart.panels():
+    for _, place, panel in chart.panels():
+        if place != column:
+            continue
         if panel.side:
             room = max(room, 16 + 7.5 * len(panel.side))
         for mark in panel.marks:

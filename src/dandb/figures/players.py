@@ -13,7 +13,7 @@ from dandb.figures.values import joined, numbers, wrong_shape
 from torchbend.errors import TorchbendError
 from torchbend.plots import audio_data_uri
 
-__all__ = ["checked_rate", "decibels", "player_html", "player_of", "samples_of"]
+__all__ = ["audio_element", "checked_rate", "decibels", "player_html", "player_of", "samples_of"]
 
 _MOST_SAMPLES = 6_000_000
 """Samples that a player holds at most, 12 MB: 2 minutes of mono sound at 44.1 kHz."""
@@ -87,17 +87,22 @@ def player_of(name: str, samples: Array, sample_rate: int, normalize: bool = Fal
 
 
 def player_html(player: Player) -> str:
-    """An ``<audio>`` element with its name and note; the sound is a WAV of 16 bits inside it."""
+    """A player with its name and note; the sound is a WAV of 16 bits inside it."""
     name, note = escape(player.name, quote=True), escape(player.note)
-    source = audio_data_uri(player.sound, player.sample_rate)
     extra = f'<span style="opacity:.75">{note}</span>' if note else ""
     return (
         '<div class="dandb-player" style="display:flex;flex-wrap:wrap;align-items:center;gap:.3em 1em;'
         'margin:.3em 16px .8em;font:13px system-ui,sans-serif">'
         f'<span style="min-width:7em">{name}</span>'
-        f'<audio controls preload="metadata" aria-label="{name}" src="{source}" '
-        f'style="flex:1 1 20em;max-width:46em;height:2.4em"></audio>{extra}</div>'
+        f"{audio_element(player, 'flex:1 1 20em;max-width:46em;height:2.4em')}{extra}</div>"
     )
+
+
+def audio_element(player: Player, style: str) -> str:
+    """An ``<audio>`` element that holds its sound."""
+    name = escape(player.name, quote=True)
+    source = audio_data_uri(player.sound, player.sample_rate)
+    return f'<audio controls preload="metadata" aria-label="{name}" style="{style}" src="{source}"></audio>'
 
 
 def decibels(amplitude: float) -> str:

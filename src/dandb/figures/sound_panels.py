@@ -18,7 +18,9 @@ _BANDS, _COLUMNS, _HOP, _PIECE = 128, 700, 512, 4096
 _TICKS_HZ = (200.0, 500, 1000, 2000, 5000, 10000, 20000)
 
 
-def waveform_panel(samples: Array, sample_rate: int, channel: int = 0, limit: float = 1.0) -> Panel:
+def waveform_panel(
+    samples: Array, sample_rate: int, channel: int = 0, limit: float = 1.0, colour: int = 0
+) -> Panel:
     """One channel over time; peaks survive the thinning.
 
     Args:
@@ -26,16 +28,18 @@ def waveform_panel(samples: Array, sample_rate: int, channel: int = 0, limit: fl
         sample_rate: in Hz.
         channel: which one.
         limit: upper end of the axis, the lower one is its negative.
+        colour: number in the theme's colours.
     """
     length = samples.shape[1]
-    x, y = line_points(np.arange(length) / sample_rate, samples[channel])
+    x, y = line_points(np.arange(length) / sample_rate, samples[channel], 4000)
     name = "amplitude" if samples.shape[0] == 1 else f"channel {channel + 1}"
     hover = "%{x:.3f} s: %{y:.3f}"
-    curve = Curve(name, x, y, width=1.0, dots=length == 1, hover=hover)
+    curve = Curve(name, x, y, colour, 1.2, dots=length == 1, hover=hover)
     end = length / sample_rate
     ticks = tuple((float(at), str(at)) for at in (-1, 0, 1)) if limit < 2 else None
     return Panel(
-        (curve,), y_label=name, x_limits=(0, end), y_limits=(-limit, limit), x_label="time in s", y_ticks=ticks
+        (curve,), y_label=name, x_label="time in s", x_limits=(0, end), y_limits=(-limit, limit),
+        y_ticks=ticks,
     )  # fmt: skip
 
 
