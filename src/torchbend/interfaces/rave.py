@@ -56,6 +56,19 @@ class BendedRAVE(BendingInterface):
     Raises:
         CheckpointError: the file is no RAVE model, or holds no averaged weights while ``ema`` is set.
         RAVEConfigError: its configuration cannot work.
+
+    Example:
+        >>> import torch, torchbend as tb
+        >>> model = tb.BendedRAVE("sax")
+        >>> model
+        BendedRAVE(sax: 44100 Hz, 1 channel, 128 latents, ratio 2048, offline)
+        >>> z = model.encode(torch.zeros(1, 1, 8192))
+        >>> list(z.shape), list(model.decode(z).shape)
+        ([1, 128, 4], [1, 1, 8192])
+        >>> _ = model.bend(tb.Scale(0.5), "decode:add_12$")
+        >>> _ = model.bend(tb.Bias(1.0), "decoder.net.0.weight_g")
+        >>> model
+        BendedRAVE(sax: 44100 Hz, 1 channel, 128 latents, ratio 2048, offline, 2 bends)
     """
 
     def __init__(
@@ -413,7 +426,9 @@ class BendedRAVE(BendingInterface):
         sound = f"{self.sample_rate} Hz, {self.channels} channel{'s' if self.channels > 1 else ''}"
         state = "streaming" if self.rave.is_streaming else "offline"
         latents = f"{self.latent_size} latents, ratio {self.ratio}"
-        return f"BendedRAVE({self.rave.config.name}: {sound}, {latents}, {state})"
+        count = len(self._engine.bends)
+        bends = f", {count} bend{'s' * (count != 1)}" if count else ""
+        return f"BendedRAVE({self.rave.config.name}: {sound}, {latents}, {state}{bends})"
 
 
 def _given(model: RAVE, ema: bool) -> RAVE:

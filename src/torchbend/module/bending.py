@@ -85,6 +85,22 @@ class Bending(Core):
             NotTracedError: a pattern names a method that was not traced.
             CallbackError: the callback cannot bend any of the selected sites.
             ControlError: another control of the same name is in use.
+
+        Example:
+            >>> import torch, torchbend as tb
+            >>> bended = tb.BendedModule(torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.ReLU()))
+            >>> graph = bended.trace(torch.ones(1, 2))
+            >>> handle = bended.bend(tb.Scale(0.0), "0.*", "_1$")
+            >>> handle.keys
+            ['0.weight', '0.bias', 'forward:_1']
+            >>> bended(torch.ones(1, 2)).tolist()
+            [[0.0, 0.0]]
+            >>> handle.remove()
+            >>> amount = tb.BendingParameter("amount", 1.0, range=[0.0, 4.0])
+            >>> with bended.bend(tb.Scale(amount), "0.weight"):
+            ...     bended.update("amount", 2.0)
+            >>> bended.bended_keys()
+            []
         """
         if isinstance(callback, BendingConfig):
             bends = callback.entries

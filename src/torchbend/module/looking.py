@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx
+from torch.nn.parameter import is_lazy
 
 from torchbend.bending.sites import closest, matching
 from torchbend.capture import Activation
@@ -192,6 +193,17 @@ class Looking(Core):
         return emit(graph_table(graph, [nodes[n] for n in _kept(list(nodes), flt, exclude)]), out)
 
     # -- in a notebook ------------------------------------------------------------------------------
+
+    def extra_repr(self) -> str:
+        """What is known of the model, and what is bent: the line above its modules."""
+        weights = sum(w.numel() for w in self.module.parameters() if not is_lazy(w))
+        held = [f"{fn} ({len(known.activations)} activations)" for fn, known in self._captures.items()]
+        traced = f"traced: {', '.join(held)}" if held else "not traced"
+        bends = self._engine.bends
+        keys = list(dict.fromkeys(key for bend in bends for key in bend.keys))
+        shown = ", ".join(keys[:6]) + ", ..." * (len(keys) > 6)
+        bent = f"{len(bends)} bend{'s' * (len(bends) != 1)}: {shown}" if bends else "not bent"
+        return f"{weights:,} weights; {traced}; {bent}"
 
     def _repr_html_(self) -> str:
         marks = bend_marks(self._engine.bends, self._places())

@@ -58,6 +58,50 @@ class Selecting(Measuring):
         found = select_sites(self._places(), self._captures, (pattern, *more), fn, buffers=buffers)
         return self._selection(found)
 
+    def __getitem__(self, name: str) -> Selection:
+        """The one site of a name, as a selection; in a notebook the tab key completes the name.
+
+        Args:
+            name: of a weight, a buffer or an activation; ``"encode:add_4"`` names the method too.
+
+        Raises:
+            SiteNotFoundError: there is no such site, or several methods have one.
+
+        Example:
+            >>> import torch, torchbend as tb
+            >>> bended = tb.BendedModule(torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU()))
+            >>> bended["0.weight"].bend(tb.Scale(2.0)).keys
+            ['0.weight']
+        """
+        if not isinstance(name, str):
+            raise SiteNotFoundError(
+                "a site is found by its name",
+                wanted="a text",
+                got=f"{type(name).__name__} {name!r}"[:80],
+                next_step="bended.select() gives all sites, one after the other",
+            )
+        fn = "forward"
+        if name not in self._places() and split_method(name)[0] is None:
+            holders = [method for method, held in self._captures.items() if name in held.activations]
+            if len(holders) > 1:
+                raise SiteNotFoundError(
+                    f"several methods have an activation {name!r}",
+                    site=name,
+                    wanted="one of: " + ", ".join(f"{method}:{name}" for method in holders),
+                )
+            fn = holders[0] if holders else fn
+        return Selection(self, [self._named(name, fn)])
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and any(
+            name in (known, known.partition(":")[2]) for known in self._ipython_key_completions_()
+        )
+
+    def _ipython_key_completions_(self) -> list[str]:
+        places = self._places()
+        activations = [f"{fn}:{name}" for fn, held in self._captures.items() for name in held.activations]
+        return [*places.weights, *places.buffers, *activations]
+
     def _selection(self, found: Sites) -> Selection:
         places = self._places()
         sites = []

@@ -112,6 +112,9 @@ class Selection(Sequence[Site]):
         """The labels: names of weights and buffers, ``"method:name"`` of activations."""
         return [site.label for site in self._sites]
 
+    def _ipython_key_completions_(self) -> list[str]:
+        return self.labels
+
     # -- narrowing ----------------------------------------------------------------------------------
 
     def only(self, *kinds: str) -> Selection:

@@ -52,6 +52,13 @@ class Tracing(Core):
 
         Raises:
             CaptureError: there is no such method, or the arguments do not fit it.
+
+        Example:
+            >>> import torch, torchbend as tb
+            >>> bended = tb.BendedModule(torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Tanh()))
+            >>> graph = bended.trace(torch.ones(1, 2))
+            >>> bended.activation_names(), list(bended.activation_shape("_0"))
+            (['input_1', '_0', '_1'], [1, 3])
         """
         if fn is None and args and isinstance(args[0], str):
             fn, args = args[0], args[1:]
@@ -119,6 +126,15 @@ class Tracing(Core):
             NotTracedError: the method was not traced.
             SiteNotFoundError: a pattern matches no activation.
             ReplayError: this input takes a branch on which an activation does not occur.
+
+        Example:
+            >>> import torch, torchbend as tb
+            >>> bended = tb.BendedModule(torch.nn.Sequential(torch.nn.ReLU(), torch.nn.Hardtanh()))
+            >>> graph = bended.trace(torch.ones(3))
+            >>> x = torch.tensor([-1.0, 0.5, 2.0])
+            >>> found = bended.get_activations("_0", "_1", _args=(x,))
+            >>> {name: value.tolist() for name, value in found.items()}
+            {'_0': [0.0, 0.5, 2.0], '_1': [0.0, 0.5, 1.0]}
         """
         values = _values if _filter_bended else "both"
         if values not in ("bent", "original", "both"):
@@ -229,6 +245,13 @@ class Tracing(Core):
 
         Raises:
             ReplayError: a value is missing, or the graph does not cover this input.
+
+        Example:
+            >>> import torch, torchbend as tb
+            >>> bended = tb.BendedModule(torch.nn.Sequential(torch.nn.ReLU(), torch.nn.Hardtanh()))
+            >>> graph = bended.trace(torch.ones(3))
+            >>> bended.from_activations("_0", _0=torch.tensor([-5.0, 0.25, 5.0])).tolist()
+            [-1.0, 0.25, 1.0]
         """
         for name in names:
             self._activation(name, fn)
