@@ -116,6 +116,15 @@ def test_notebook_mode_shows_html(monkeypatch, capsys):
     assert get_output() == "raw"
 
 
+def test_a_text_that_was_shown_is_not_shown_again_as_a_cell_s_value(tmp_path):
+    formatting = pytest.importorskip("IPython.core.formatters")
+    format_value = formatting.DisplayFormatter().format
+    table = Table(["a"], [[1.0]])
+    assert format_value(emit(table)) == ({}, {})
+    written, _ = format_value(emit(table, tmp_path / "t.txt"))
+    assert written["text/plain"] == repr(table.text())
+
+
 def test_notebook_mode_without_ipython_names_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "IPython.display", None)
     with using_output("notebook"), pytest.raises(ImportError, match=r'pip install "torchbend\[notebook\]"'):

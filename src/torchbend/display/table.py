@@ -28,8 +28,19 @@ _STYLE = (
     ".tb-scroll .tb-table th{font-weight:600;border-bottom:1px solid rgba(128,128,128,.55)}"
     ".tb-scroll .tb-table tbody tr:nth-child(even) td{background:rgba(128,128,128,.08)}"
     ".tb-scroll .tb-table .tb-number{text-align:right}"
-    ".tb-scroll{overflow-x:auto;max-width:100%}"
+    ".tb-scroll .tb-table thead th{position:sticky;top:0;background:"
+    "var(--jp-layout-color0,var(--vscode-editor-background,var(--md-default-bg-color,var(--card,Canvas))))}"
+    ".tb-scroll{overflow:auto;max-width:100%;max-height:44em}"
 )
+
+
+class ShownText(str):
+    """The text of a table that has been shown already: as the last value of a cell it is not shown again."""
+
+    __slots__ = ()
+
+    def _ipython_display_(self) -> None:
+        """Nothing more."""
 
 
 class TextWriter(Protocol):
@@ -109,7 +120,7 @@ class Table:
             for index in range(len(self.rows))
         )
         return (
-            f'<style>{_STYLE}</style><div class="tb-scroll"><table class="tb-table">'
+            f'<style>{_STYLE}</style><div class="tb-scroll" tabindex="0"><table class="tb-table">'
             f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
         )
 
@@ -164,7 +175,7 @@ def emit(table: Table, out: str | os.PathLike[str] | TextWriter | None = None) -
             ``None``: printed, or shown as HTML where the output mode is ``"notebook"``.
 
     Returns:
-        The text of the table, whatever was shown.
+        The text of the table, whatever was shown; a notebook does not show it a second time.
 
     Raises:
         TorchbendError: ``out`` is none of these.
@@ -177,7 +188,8 @@ def emit(table: Table, out: str | os.PathLike[str] | TextWriter | None = None) -
             show_html(table.html())
         else:
             print(text)
-    elif isinstance(out, str | os.PathLike):
+        return ShownText(text)
+    if isinstance(out, str | os.PathLike):
         table.write(out)
     elif callable(getattr(out, "write", None)):
         out.write(text + "\n")
