@@ -14,11 +14,12 @@ export OMP_NUM_THREADS ?= 1
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench lint wheel clean distclean
+.PHONY: help setup demo test docs bench lint wheel clean distclean
 
 help:
 	@echo "make demo    bend a neural vocoder with real sound: WAV files, recipes and a page"
 	@echo "make test    style, types, the wheel in an empty environment, all tests and doctests"
+	@echo "make docs    run the notebooks, and build the documentation site into build/site"
 	@echo "make bench   measure, and write docs/benchmarks.md"
 	@echo "make lint    style and types only"
 	@echo "make clean   remove what builds and tests leave (distclean: .venv too)"
@@ -54,9 +55,14 @@ lint: $(INSTALLED)
 wheel: $(INSTALLED)
 	$(PY) tools/check_wheel.py
 
+# Notebooks that are not newer than their executed copies in build/notebooks are not run again.
+docs: $(INSTALLED)
+	$(PY) tools/site_notebooks.py --jobs $(JOBS)
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs --quiet build --strict
+
 # The tests come last, so that the last line tells how many there were.
-test: lint wheel $(WEIGHTS)
-	$(PY) -m pytest --numprocesses $(JOBS) --dist loadfile
+test: lint wheel docs $(WEIGHTS)
+	TORCHBEND_SITE=build/site $(PY) -m pytest --numprocesses $(JOBS) --dist loadfile
 
 bench: $(PEERS) $(WEIGHTS)
 	$(PY) -m benchmarks

@@ -102,6 +102,8 @@ def _plotly() -> str:
 @event_priority(100)
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """The page in the site's Markdown; the gallery gets its players."""
+    if page.file.src_uri in ("index.md", "gallery.md"):
+        page.meta["hide"] = ["navigation"]  # they stand alone in their section
     if page.file.src_uri == "gallery.md":
         markdown = site_gallery.with_players(markdown)
     return site_markdown.for_site(markdown)

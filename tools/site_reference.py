@@ -147,7 +147,8 @@ def names_of(page: Page) -> list[str]:
 def markdown(page: Page) -> str:
     """The page, to be filled by mkdocstrings."""
     entries = "".join(f"\n::: {name}\n" for name in names_of(page))
-    return f"# {page.title}\n\n{page.lead}\n{entries}"
+    anchor = f" {{#{page.names[0]}}}" if len(page.names) == 1 else ""
+    return f"# {page.title}{anchor}\n\n{page.lead}\n{entries}"
 
 
 def index() -> str:
