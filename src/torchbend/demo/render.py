@@ -12,7 +12,7 @@ from torchbend.demo.instrument import Instrument, NamedBend, Sweep
 from torchbend.errors import NonFiniteError
 from torchbend.plots import log_mel
 
-__all__ = ["difference_db", "levelled", "play", "put_back"]
+__all__ = ["brightness_hz", "difference_db", "level_db", "levelled", "play", "put_back"]
 
 _BLOCK, _FADE = 8192, 2048
 """Samples in which a control stands still, and over which neighbouring blocks are blended on either side."""
@@ -124,3 +124,29 @@ def difference_db(one: Tensor, other: Tensor, sample_rate: int) -> float:
     """
     levels = [log_mel(sound, sample_rate, 1024, 256, 80).clamp_min(-80) for sound in (one, other)]
     return float((levels[0] - levels[1]).abs().mean())
+
+
+def level_db(sound: Tensor) -> float:
+    """How loud a sound is: its root mean square in dB below full scale, -120 or more.
+
+    Args:
+        sound: ``[samples]``.
+    """
+    return 10 * float(sound.square().mean().clamp_min(1e-12).log10())
+
+
+def brightness_hz(sound: Tensor, sample_rate: int) -> float:
+    """The centre of a sound's spectrum: the mean frequency, weighted by power.
+
+    Args:
+        sound: ``[samples]``.
+        sample_rate: in Hz.
+
+    Returns:
+        In Hz; 0 for silence.
+    """
+    window = torch.hann_window(2048)
+    spectrum = torch.stft(sound, 2048, 512, window=window, pad_mode="constant", return_complex=True)
+    power = spectrum.abs().square().mean(-1)
+    frequencies = torch.linspace(0, sample_rate / 2, len(power))
+    return float((power * frequencies).sum() / power.sum().clamp_min(1e-20))

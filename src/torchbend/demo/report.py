@@ -1,183 +1,211 @@
-"""The page of the demonstration: sounds before and after, recipes, tables."""
+"""The page of the demonstration: sounds before and after, latents, the stage, tables, programs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
-from pathlib import Path
 
-import torch
 from torch import Tensor
 
-from torchbend.demo.instrument import Instrument, NamedBend
-from torchbend.demo.render import put_back
-from torchbend.display import Table, weight_statistics, weights_table
+from torchbend.demo.instrument import Instrument, LatentPlay, LatentSpace, NamedBend
+from torchbend.demo.stage import Staged, stage_path
+from torchbend.demo.tables import (
+    attributes_table,
+    bent_sites_table,
+    cost_table,
+    latent_curves,
+    latents_table,
+    played_curves,
+)
+from torchbend.demo.takes import Take, changes_table
+from torchbend.display import Table, weights_table
 from torchbend.plots import AudioComparison, Heading, Paragraph, Preformatted, Section, TableHtml, page
 
-__all__ = ["Take", "bent_sites_table", "demo_page", "input_path"]
+__all__ = ["MADE_BY", "Results", "demo_page"]
 
-_MOST_SITES = 12
-_LOOK = 8192
+MADE_BY = "Made by torchbend demo."
+"""Stands at the end of each page, and tells it from pages of others."""
+
+_NUMBERS = {3: "three", 5: "five"}
 
 
-@dataclass(frozen=True)
-class Take:
-    """One phrase, bent.
+@dataclass
+class Results:
+    """What was made with an instrument.
 
     Attributes:
-        phrase: its name.
-        bend: what was done.
-        before, after: sounds ``[samples]``.
-        distance: between them, in dB.
-        path: of the file.
+        takes: every sound.
+        played: the components that each latent play used, by its name.
+        staged: the exported file.
+        levels: of the unbent model's own output, in dB, by phrase.
     """
 
-    phrase: str
-    bend: NamedBend
-    before: Tensor
-    after: Tensor
-    distance: float
-    path: Path
+    takes: list[Take] = field(default_factory=list)
+    played: dict[str, Tensor] = field(default_factory=dict)
+    staged: Staged | None = None
+    levels: dict[str, float] = field(default_factory=dict)
 
 
-def demo_page(instrument: Instrument, takes: Sequence[Take]) -> str:
+def demo_page(instrument: Instrument, results: Results) -> str:
     """The page as HTML that asks nothing of the network.
 
     Args:
         instrument: the model.
-        takes: what was made with it.
+        results: what was made with it.
     """
     sections: list[Section] = [Paragraph(instrument.story)]
+    if instrument.input_files:
+        sections += [Heading("What it hears, and what it answers"), *_players(results.takes, None)]
     for number, bend in enumerate(instrument.bends, start=1):
-        sections += _bend_sections(instrument, number, bend, [take for take in takes if take.bend is bend])
+        sections += [Heading(f"{number}. {bend.name}"), *_bend_sections(instrument, bend, results.takes)]
+    if instrument.latents is not None:
+        for number, play in enumerate(instrument.plays, start=len(instrument.bends) + 1):
+            sections += [
+                Heading(f"{number}. {play.name}"),
+                *_play_sections(instrument.latents, play, results),
+            ]
+    sections += [
+        Heading("What changed"),
+        TableHtml(changes_table(results.takes).html(), _CHANGES),
+    ]
+    if instrument.latents is not None:
+        sections += [Heading("The latents"), *_latent_sections(instrument.latents)]
+    if results.staged is not None:
+        sections += [Heading("On stage"), *_stage_sections(instrument, results.staged)]
     sections += [Heading("The model"), *_model_sections(instrument)]
     sections += [
         Heading("Do it yourself"),
-        Preformatted(_program(instrument), "In Python, in the folder of this page."),
+        Preformatted(instrument.program, "In Python, in the folder of this page."),
+        Preformatted(instrument.commands, "On the command line, likewise."),
     ]
-    sections.append(Preformatted(_command(instrument), "On the command line, likewise."))
+    count = instrument.way_count
     return page(
-        f"{instrument.title}, bent in {len(instrument.bends)} ways",
+        f"{instrument.title}, bent in {_NUMBERS.get(count, count)} ways",
         sections,
         subtitle="Point at any place in a model, see what is there, change it, hear it.",
-        footer="Made by torchbend demo. Everything is inside this one file.",
+        footer=f"{MADE_BY} Everything is inside this one file.",
     )
 
 
-def _bend_sections(
-    instrument: Instrument, number: int, bend: NamedBend, takes: Sequence[Take]
-) -> list[Section]:
-    lines = [f"bended.bend({entry.callback!r}, {_raw(entry.patterns[0])})" for entry in bend.recipe.entries]
+_CHANGES = (
+    "Apart: the mean distance of two mel spectra over 80 dB of range; of the unbent model from what went in, "
+    "of the others from the unbent one. Louder: the model's own output against the same; in the files all "
+    "are made as loud as each other, as far as they fit. Centre: of the spectrum."
+)
+
+
+def _players(takes: Sequence[Take], way: NamedBend | LatentPlay | None) -> list[Section]:
+    return [
+        AudioComparison(
+            take.phrase or take.labels[1],
+            take.words(),
+            take.before,
+            take.after,
+            take.sample_rate,
+            take.labels,
+        )
+        for take in takes
+        if take.way is way
+    ]
+
+
+# -- bends and plays -------------------------------------------------------------------------------------
+
+
+def _bend_sections(instrument: Instrument, bend: NamedBend, takes: Sequence[Take]) -> list[Section]:
+    lines = [
+        f"bended.bend(\n    {entry.callback!r},\n    {_raw(entry.patterns[0])},\n)"
+        for entry in bend.recipe.entries
+    ]
     if bend.sweep is not None:
         lines.append(f'bended.update("{bend.sweep.control}", ...)  # {bend.sweep.words}')
     return [
-        Heading(f"{number}. {bend.name}"),
         Paragraph(bend.note),
-        Preformatted("\n".join(lines)),
-        *(
-            AudioComparison(
-                take.phrase,
-                f"{take.distance:.1f} dB apart in the mean over the spectrogram",
-                take.before,
-                take.after,
-                instrument.sample_rate,
-                ("original", bend.name),
-            )
-            for take in takes
-        ),
+        Preformatted("\n".join(lines), f"The recipe: recipes/{bend.slug}.json"),
+        *_players(takes, bend),
         TableHtml(bent_sites_table(instrument, bend).html(), "What was bent, before and after."),
     ]
-
-
-def bent_sites_table(instrument: Instrument, bend: NamedBend) -> Table:
-    """Mean, deviation and largest value of each bent site, before and after; at most 12 sites.
-
-    The last column compares the change with the site's own values (root mean square of both).
-
-    A control that moves stands in the middle of its way.
-
-    Args:
-        instrument: the model, not bent.
-        bend: what to look at.
-    """
-    bended = instrument.bended
-    rows: list[list[object]] = []
-    with bended.bend(bend.recipe), put_back(bend), torch.no_grad():
-        if bend.sweep is not None:
-            bended.update(bend.sweep.control, bend.sweep.curve(0.5))
-        for name, after in bended.bended_weights().items():
-            rows.append(_row("weight", name, bended.weight(name), after))
-        phrase = next(iter(instrument.phrases.values()))[..., :_LOOK]
-        names = list(bended.bended_activations())
-        if names:
-            patterns = [f"{name}$" for name in names]
-            for name, (before, after) in bended.get_activations(
-                *patterns, _args=(phrase,), _values="both"
-            ).items():
-                rows.append(_row("activation", name, before, after))
-    columns = ("site", "name", "shape", "mean", "after", "stddev", "after", "peak", "after", "changed by")
-    return Table(columns, rows[:_MOST_SITES])
-
-
-def _row(kind: str, name: str, before: Tensor, after: Tensor) -> list[object]:
-    old, new = weight_statistics(before), weight_statistics(after)
-    peaks = [max(abs(s.min), abs(s.max)) for s in (old, new)]
-    shape = " × ".join(map(str, before.shape))
-    share = float((after - before).norm() / before.norm())
-    numbers = [old.mean, new.mean, old.stddev, new.stddev, *peaks]
-    return [kind, name, shape, *(float(f"{number:.3g}") for number in numbers), f"{share:.0%}"]
-
-
-def _model_sections(instrument: Instrument) -> list[Section]:
-    bended = instrument.bended
-    weights = weights_table((name, bended.weight(name)) for name in bended.weight_names)
-    columns = ("name", "op", "target", "shape", "module", "source")
-    rows = [
-        (a.name, a.op, str(a.target), " × ".join(map(str, a.shape or ())), a.module_path, a.source)
-        for a in bended.activations().values()
-    ]
-    return [
-        TableHtml(bended._repr_html_(), "The modules and their weights; open what you want to see."),
-        _folded(f"All {len(weights)} weights", weights),
-        _folded(f"All {len(rows)} activations of one call", Table(columns, rows)),
-    ]
-
-
-def _folded(title: str, table: Table) -> TableHtml:
-    return TableHtml(f"<details><summary>{escape(title)}</summary>{table.html()}</details>")
 
 
 def _raw(pattern: str) -> str:
     return f'r"{pattern}"' if "\\" in pattern else f'"{pattern}"'
 
 
-def _program(instrument: Instrument) -> str:
-    module, _, factory = instrument.factory.partition(":")
-    path = input_path(instrument, next(iter(instrument.phrases)))
-    reading = (
-        f'x = tb.audio.read_audio("{path}")[0][None]'
-        if instrument.input_files
-        else f'x = tb.weights_file.load_weights("{path}")["score"]'
+def _play_sections(space: LatentSpace, play: LatentPlay, results: Results) -> list[Section]:
+    return [
+        Paragraph(play.note),
+        *_players(results.takes, play),
+        TableHtml(played_curves(space, play, results.played[play.name]), "Where the latents run."),
+        Preformatted(play.script.strip(), f"The whole program: scripts/{play.slug}.py"),
+    ]
+
+
+def _latent_sections(space: LatentSpace) -> list[Section]:
+    return [
+        Paragraph(
+            f"A frame of latents stands for {1e3 * space.frame_seconds:.0f} ms of sound. They are turned to "
+            "their principal components, the most telling first: few of them hold nearly all that the model "
+            "hears."
+        ),
+        TableHtml(latent_curves(space), "What the encoder makes of both phrases."),
+        TableHtml(latents_table(space).html(), "Variance over the sounds that the model learned from."),
+    ]
+
+
+# -- the stage and the model -----------------------------------------------------------------------------
+
+
+def _stage_sections(instrument: Instrument, staged: Staged) -> list[Section]:
+    names = " and ".join(bend.name for bend in instrument.stage.bends) if instrument.stage else ""
+    warnings = len(staged.report.warnings)
+    told = "Nothing failed" + (
+        f"; {warnings} warning(s)." if warnings else ", and there was nothing to warn of."
     )
-    return (
-        f"import torchbend as tb\nfrom {module} import {factory}\n\n{reading}\n"
-        f"bended = tb.BendedModule({factory}())\nbended.trace(x)\n"
-        f'bended.bend(tb.BendingConfig.load("recipes/{instrument.bends[0].slug}.json", bended))\n'
-        "out = bended(x)"
-    )
+    same = f"within {staged.difference:.1g}" if staged.difference else "to the bit"
+    found = [Preformatted(finding.text()) for finding in staged.report.findings]
+    return [
+        Paragraph(
+            f"{stage_path(instrument)} is the model with {names}, for nn~ in Max and Pure Data; the controls "
+            f"are attributes that can be turned while it plays. Beside it: {_listed(staged)}. The file was "
+            f"loaded in a process of its own and played block by block: it gives what the live model gives, "
+            f"{same}. {told}"
+        ),
+        TableHtml(
+            attributes_table(staged).html(), "Controls: in nn~, the message “set wear 0.1” or a number box."
+        ),
+        TableHtml(
+            cost_table(staged).html(), "On one thread of this machine. Latency with the host's own buffer."
+        ),
+        *found,
+    ]
 
 
-def _command(instrument: Instrument) -> str:
-    path = input_path(instrument, next(iter(instrument.phrases)))
-    what = f"{instrument.factory} --input {path}"
-    return (
-        f"torchbend inspect {what}\n"
-        f"torchbend bend {what} --recipe recipes/{instrument.bends[0].slug}.json \\\n"
-        f"    --out bent.wav --sample-rate {instrument.sample_rate}"
-    )
+def _listed(staged: Staged) -> str:
+    kinds = {
+        ".json": "a description",
+        ".maxpat": "a patch for Max",
+        ".pd": "a patch for Pure Data",
+    }
+    return ", ".join(f"{kinds[path.suffix]} ({path.name})" for path in staged.beside)
 
 
-def input_path(instrument: Instrument, phrase: str) -> str:
-    """Where the input of a phrase is written, seen from the folder of the page."""
-    return f"inputs/{phrase}.{'wav' if instrument.input_files else 'safetensors'}"
+def _model_sections(instrument: Instrument) -> list[Section]:
+    bended = instrument.bended
+    weights = weights_table((name, bended.weight(name)) for name in bended.weight_names)
+    sections: list[Section] = [
+        TableHtml(bended._repr_html_(), "The modules and their weights; open what you want to see."),
+        _folded(f"All {len(weights)} weights", weights),
+    ]
+    columns = ("name", "op", "target", "shape", "module", "source")
+    for method in instrument.probes:
+        rows = [
+            (a.name, a.op, str(a.target), " × ".join(map(str, a.shape or ())), a.module_path, a.source)
+            for a in bended.activations(method).values()
+        ]
+        sections.append(_folded(f"All {len(rows)} activations of {method}()", Table(columns, rows)))
+    return sections
+
+
+def _folded(title: str, table: Table) -> TableHtml:
+    return TableHtml(f"<details><summary>{escape(title)}</summary>{table.html()}</details>")

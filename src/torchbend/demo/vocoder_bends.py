@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from importlib.resources import as_file, files
-
 import torch
-from torch import Tensor
 
-from torchbend.audio import read_audio
 from torchbend.bending.callbacks import Blend, Fold, Mask, Normal, Rewire, Roll
 from torchbend.bending.parameter import BendingParameter
 from torchbend.bending.recipe import BendingConfig
 from torchbend.demo.instrument import Instrument, NamedBend, Sweep, there_and_back
+from torchbend.demo.phrases import phrase
+from torchbend.demo.programs import module_commands, module_program
 from torchbend.demo.vocoder import resynthesiser
 from torchbend.module import BendedModule
 
@@ -20,7 +18,10 @@ __all__ = ["SECONDS", "vocoder_bends", "vocoder_instrument"]
 SECONDS = 4.0
 """How much of each phrase is played."""
 
+_RATE = 22050
 _FRAME = 256
+_FACTORY, _INPUT = "torchbend.demo:resynthesiser", "violin-original.wav"
+_LOOK = 32 * _FRAME
 _CONTEXT = 12 * _FRAME
 
 
@@ -70,32 +71,27 @@ def vocoder_instrument() -> Instrument:
     """
     model = resynthesiser()
     bended = BendedModule(model)
-    phrases = {name: _phrase(name) for name in ("violin", "piano")}
+    phrases = {name: phrase(name, _RATE, SECONDS, _FRAME) for name in ("violin", "piano")}
     with torch.no_grad():
         bended.trace(sound=phrases["violin"][..., : 64 * _FRAME])
+    bends = vocoder_bends()
+    reading = f'x = tb.audio.read_audio("{_INPUT}")[0][None]'
     return Instrument(
+        slug="vocoder",
         title="HiFi-GAN",
         story="A neural vocoder: 13.9 million weights that learned to make speech of mel spectrograms. "
         "It gets the spectrograms of a violin and of a piano, which it never heard, and makes sound of "
-        "them again: that is the “before” of each pair. Then the same spectrograms go through the same "
+        "them again: that is the reconstruction. Then the same spectrograms go through the same "
         "network, bent.",
-        factory="torchbend.demo:resynthesiser",
         bended=bended,
         phrases=phrases,
-        sample_rate=22050,
+        sample_rate=_RATE,
         context=_CONTEXT,
-        bends=vocoder_bends(),
+        bends=bends,
+        probes={"forward": phrases["violin"][..., :_LOOK]},
         weights=r"generator\.(conv_pre|ups|resblocks\.6|conv_post)",
         activations=r"sound$|log$|generator_(conv_pre|ups_\d|truediv.*|conv_post|tanh)$|.*(truediv|tanh)",
         input_files=True,
+        program=module_program(_FACTORY, reading, bends[0].slug),
+        commands=module_commands(_FACTORY, _INPUT, bends[0].slug, _RATE),
     )
-
-
-def _phrase(name: str) -> Tensor:
-    """The beginning of a phrase, ``[1, 1, samples]``, with a short fade at its end."""
-    with as_file(files("torchbend") / "demo_data" / f"{name}.wav") as path:
-        sound, rate = read_audio(path, 22050, mono=True, duration=SECONDS)
-    sound = sound[:, : sound.shape[-1] // _FRAME * _FRAME]
-    fade = rate // 5
-    sound[:, -fade:] *= torch.linspace(1, 0, fade)
-    return sound[None]

@@ -22,7 +22,8 @@ class Line:
 
     Attributes:
         name: what it is called in the legend; lines of one name look alike in all panels.
-        x, y: its points, of one length, ``x`` rising; where ``y`` is NaN there is a gap.
+        x, y: its points, of one length, ``x`` rising (`lines_svg` draws lines that turn back too); where
+            ``y`` is NaN there is a gap.
         marks: places on it to be marked, by ``x``.
         behind: a rougher version, ``x`` and ``y``, that is drawn faintly behind it.
         dots: draw its points too.
