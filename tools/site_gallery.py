@@ -116,7 +116,8 @@ def player(name: str, told: str) -> str:
     return (
         f'\n<figure class="tb-sound"><figcaption>{label}</figcaption><div class="tb-screen">'
         f'<img src="sounds/{name}.png" alt="{alt}" width="800" height="180" loading="lazy"><i></i></div>'
-        f'<audio controls preload="metadata" aria-label="{label}" src="sounds/{name}.flac"></audio></figure>\n'
+        f'<audio controls preload="metadata" aria-label="{label}" src="sounds/{name}.flac"></audio>'
+        "</figure>\n"
     )
 
 

@@ -124,7 +124,9 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
 
 
 def _inline(found: re.Match[str]) -> str:
+    """A drawing as part of the page: docs/assets/site.css gives it the page's colours."""
     svg = (ROOT / "docs" / "figures" / found[2]).read_text(encoding="utf-8")
+    svg = re.sub(r"<style>.*?</style>", "", svg).replace("tb-tip", f"tb-tip-{Path(found[2]).stem}")
     return re.sub(r"^<svg ", f'<svg class="tb-figure" aria-label="{found[1]}" ', svg)
 
 

@@ -72,7 +72,7 @@ def execute(notebooks: list[Path], jobs: str) -> int:
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     }
     command = [sys.executable, "-m", "pytest", "--nbmake", "--overwrite", "--nbmake-timeout=300", "-q"]
-    command += ["-p", "no:doctest", "--numprocesses", jobs, "--dist", "loadfile", "--durations=0"]
+    command += ["--numprocesses", jobs, "--dist", "loadfile", "--durations=0"]
     status = subprocess.run([*command, *map(str, began)], cwd=ROOT, env=environment, check=False).returncode
     for copy in began:
         if failed(copy):
