@@ -1,9 +1,8 @@
-"""What all tests share: one thread, the folder beside the checkout, the phrases, the stand-ins."""
+"""What all tests share: one thread, the folder beside the checkout, the phrases."""
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -54,25 +53,3 @@ def phrase() -> Callable[[str], Path]:
         return folder / f"{name}.wav"
 
     return find
-
-
-@pytest.fixture
-def stand_ins(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Makes the packages of ``tests/stand_ins`` importable for one test, and forgets them after it.
-
-    Figures that the test shows open no window.
-    """
-    renderers = pytest.importorskip("plotly.io").renderers
-    monkeypatch.setattr(renderers, "default", "")
-    folder = Path(__file__).resolve().parent / "stand_ins"
-    names = {entry.name for entry in folder.iterdir() if entry.is_dir()}
-
-    def loaded() -> list[str]:
-        return [name for name in sys.modules if name.partition(".")[0] in names]
-
-    for name in loaded():
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.syspath_prepend(str(folder))
-    yield folder
-    for name in loaded():
-        del sys.modules[name]

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 _RULE = re.compile(r"-{2,}(  -{2,})+\s*$")
@@ -49,17 +46,6 @@ def tables(text: str) -> list[tuple[list[str], Rows]]:
 def split_row(line: str) -> list[str]:
     """The cells of a row: columns are set apart by two spaces or more."""
     return re.split(r"\s{2,}", _ADDRESS.sub("", line).rstrip("\n"))
-
-
-def run_cells(cells: list[str], namespace: dict[str, Any]) -> list[str]:
-    """Run the cells one after the other, unchanged; gives what each printed."""
-    printed = []
-    for number, cell in enumerate(cells):
-        out = io.StringIO()
-        with contextlib.redirect_stdout(out):
-            exec(compile(cell, f"cell {number}", "exec"), namespace)  # noqa: S102  the documents' own code
-        printed.append(out.getvalue())
-    return printed
 
 
 def agrees(shown: list[str], printed: list[str]) -> bool:
