@@ -63,14 +63,16 @@ class Models(dict[str, ModelPath]):
         )
 
     def table(self) -> Table:
-        """One row for each model: name, what it is, size, path."""
-        rows = [(name, path.about, f"{path.megabytes:.1f} MB", str(path)) for name, path in self.items()]
+        """One row for each model: name, what it is, size, file; the dict itself holds the whole paths."""
+        rows = [
+            (name, path.about, f"{path.megabytes:.1f} MB", Path(path).name) for name, path in self.items()
+        ]
         rows += [
             (name, "could not be fetched", "", reason)
             for name, reason in self.missing.items()
             if name not in self
         ]
-        return Table(("model", "", "size", "path"), rows)
+        return Table(("model", "", "size", "file"), rows)
 
     def __repr__(self) -> str:
         return f"{len(self)} model{'s' * (len(self) != 1)}\n{self.table().text()}"
