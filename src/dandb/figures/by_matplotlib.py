@@ -177,7 +177,7 @@ def _dots(axes: Axes, mark: Dots, theme: Theme, depth: int) -> Any:
     if mark.values is None:
         axes.scatter(mark.x, mark.y, color=theme.line(mark.colour)[0], **shared)
         return None
-    colours = LinearSegmentedColormap.from_list("levels", theme.levels)
+    colours = LinearSegmentedColormap.from_list("levels", theme.dots())
     return axes.scatter(mark.x, mark.y, c=mark.values, cmap=colours, **shared)
 
 

@@ -238,7 +238,7 @@ def _dots(mark: Dots, theme: Theme, place: tuple[float, tuple[float, float]]) ->
     if mark.values is None:
         marker |= {"color": theme.line(mark.colour)[0], "symbol": SYMBOLS[mark.colour % len(SYMBOLS)]}
     else:
-        marker |= {"color": mark.values, "colorscale": _scale(theme.levels), "showscale": True}
+        marker |= {"color": mark.values, "colorscale": _scale(theme.dots()), "showscale": True}
         marker["colorbar"] = _bar(mark.name, theme, place)
     return {
         "type": "scattergl" if len(mark.x) > 3000 else "scatter",

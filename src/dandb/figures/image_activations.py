@@ -103,7 +103,7 @@ def _tiles(values: Array, labels: list[int]) -> tuple[Panel, float]:
     tiles = np.stack([strongest(tile, most, most) for tile in values])
     high, wide = tiles.shape[1:]
     gap = max(1, round(0.05 * wide))
-    head = max(1, round(0.2 * wide)) if count <= _NAMED else 0
+    head = max(1, round(18 * wide * columns / _room(count))) if count <= _NAMED else 0
     rows = math.ceil(count / columns)
     whole = np.full((rows * (high + gap + head) - gap, columns * (wide + gap) - gap), np.nan, np.float32)
     places = []

@@ -120,7 +120,7 @@ def plot_image_reconstructions(
     known = differences[np.isfinite(differences)]
     apart = float(known.mean()) if known.size else 0.0
     facts = joined(_facts(before, total), f"Mean absolute difference: {apart:.4g}.")
-    wide, span = len(before), scale.high - scale.low
+    wide, span = len(before), float(known.max()) if known.size and known.any() else 1.0
     panels = (
         grid_panel(before, scale, wide, looks, title=labels[0]),
         grid_panel(after, scale, wide, looks, title=labels[1]),

@@ -71,8 +71,8 @@ def plot_latent_trajs(
         facts = joined(facts, f"Examples: {shown}.")
     rows: list[tuple[Panel, ...]] = []
     for number, example in enumerate(values[:_MOST_EXAMPLES]):
-        title = f"example {number}: " if batch > 1 else ""
-        rows += _example(example, title, rate)
+        title = f"example {number}" if batch > 1 else ""
+        rows += _example(example, title, rate, number == 0)
     is_map = count > _ALL_LINES
     heights = (200.0, min(420.0, max(140.0, 2.6 * count))) if is_map else (240.0,)
     how = f"Lines: the {_LINES} that move most. Heat map: all {count:,}." if is_map else ""
@@ -88,31 +88,36 @@ def plot_latent_trajs(
     return finished(chart, display)
 
 
-def _example(values: Array, title: str, rate: float | None) -> list[tuple[Panel, ...]]:
+def _example(values: Array, title: str, rate: float | None, first: bool) -> list[tuple[Panel, ...]]:
     count, steps = values.shape
     times = np.arange(steps) / (rate or 1)
     end = times[-1] if steps > 1 else 1.0
     label = "latent step" if rate is None else "time in s"
     hover = "%{x:.5~g}: %{y:.4~g}"
-    curves = []
+    curves, listed = [], first or count > _ALL_LINES
     for colour, latent in enumerate(_moving(values)):
         x, y = line_points(times, values[latent])
         curves.append(
-            Curve(f"latent {latent}", x, y, colour, 1.5, dots=steps <= 16, listed=True, hover=hover)
+            Curve(f"latent {latent}", x, y, colour, 1.5, dots=steps <= 16, listed=listed, hover=hover)
         )
     words = "the latents that move most" if count > _ALL_LINES else ""
     ends = padded(*limits_of(values[_moving(values)]))
-    lines = Panel(tuple(curves), f"{title}{words}", label, "value", x_limits=(0, end), y_limits=ends)
+    lines = Panel(tuple(curves), _both(title, words), label, "value", x_limits=(0, end), y_limits=ends)
     if count <= _ALL_LINES:
         return [(lines,)]
     half = 0.5 * (times[1] if steps > 1 else 1.0)
     picture = heat_map_of(values, (-half, times[-1] + half), "latent %{y:.0f} at %{x:.5~g}: %{z:.4~g}")
     ticks = tuple((float(row), str(row)) for row in range(0, count, ticks_every(count)))
     heat = Panel(
-        (picture,), f"{title}all {count:,} latents", label, "latent", y_ticks=ticks, x_limits=(0, end),
+        (picture,), _both(title, f"all {count:,} latents"), label, "latent", y_ticks=ticks, x_limits=(0, end),
         y_limits=(count - 0.5, -0.5),
     )  # fmt: skip
     return [(lines,), (heat,)]
+
+
+def _both(title: str, words: str) -> str:
+    """A title and what follows it, where there is one."""
+    return ": ".join(part for part in (title, words) if part)
 
 
 def _moving(values: Array) -> list[int]:

@@ -122,7 +122,7 @@ def grid_panel(
     shown = np.nan_to_num(np.clip(np.round(levels), 0, 255)).astype(np.uint8)
     shown[~np.isfinite(tiles).all(-1)] = paper
     gap = max(1, round(0.04 * wide))
-    head = max(1, round(0.16 * wide)) if names is not None else 0
+    head = max(1, round(18 * wide / min(220, _WIDTH / columns))) if names is not None else 0
     rows = math.ceil(count / columns)
     canvas = np.empty((rows * (high + gap + head) - gap, columns * (wide + gap) - gap, 3), np.uint8)
     canvas[:] = paper

@@ -37,6 +37,10 @@ class Theme:
         """Colour and style (``solid``, ``dash``, ``dot``, ``dashdot``) of a line; -1 is a guide."""
         return (self.look.grid, "solid") if number < 0 else self.look.of(number)
 
+    def dots(self) -> tuple[str, ...]:
+        """Colours of single dots from low to high: those of `levels` that stand out from the ground."""
+        return self.levels[5:] if self.dark else self.levels[:-3]
+
     def scale(self, signed: bool) -> tuple[str, ...]:
         """Colours at equal steps from the first to the last."""
         return self.signed if signed else self.levels
