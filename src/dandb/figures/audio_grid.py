@@ -154,7 +154,7 @@ def _is_row(row: object) -> bool:
     """Whether this is a row of sounds, and no sound itself: a list of numbers is a sound."""
     if not isinstance(row, list | tuple):
         return False
-    return not all(isinstance(cell, int | float) for cell in row)
+    return not row or not all(isinstance(cell, int | float) for cell in row)
 
 
 def _named(given: Sequence[str] | None, known: list[str] | None, count: int, site: str) -> list[str]:

@@ -161,7 +161,7 @@ def _heat_map(axes: Axes, mark: HeatMap, theme: Theme, depth: int) -> Any:
     from matplotlib.colors import LinearSegmentedColormap
 
     colours = LinearSegmentedColormap.from_list("levels", theme.scale(mark.signed))
-    colours.set_bad(theme.look.paper, alpha=0)
+    colours = colours.with_extremes(bad=(0, 0, 0, 0))
     picture = axes.imshow(
         np.ma.masked_invalid(mark.z), cmap=colours, vmin=mark.limits[0], vmax=mark.limits[1], aspect="auto",
         origin="lower", extent=(*mark.x, *mark.y), interpolation="nearest", zorder=depth,

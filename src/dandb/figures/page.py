@@ -27,7 +27,10 @@ def with_description(chart: Chart, html: str) -> str:
 def figure_page(chart: Chart, plotly_figure: Any) -> str:
     """A whole page of an interactive figure: nothing is fetched from elsewhere."""
     drawn = plotly_figure.to_html(
-        full_html=False, include_plotlyjs=True, config={"displaylogo": False, "responsive": True}
+        full_html=False,
+        include_plotlyjs=True,
+        div_id="figure",
+        config={"displaylogo": False, "responsive": True},
     )
     return page(chart, with_description(chart, drawn) + (players_html(chart) if chart.players else ""))
 
