@@ -56,6 +56,16 @@ class BendingParameter(Live):
 
     Raises:
         ControlError: name, value or range are of a wrong type, or the value is out of range.
+
+    Example:
+        >>> import torch, torchbend as tb
+        >>> amount = tb.BendingParameter("amount", 0.5, range=(0.0, 1.0))
+        >>> bend = tb.Scale(1 - amount)
+        >>> bend(torch.ones(1)).item()
+        0.5
+        >>> amount.set_value(1.0)
+        >>> bend(torch.ones(1)).item()
+        0.0
     """
 
     def __init__(

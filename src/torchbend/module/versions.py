@@ -240,6 +240,16 @@ class Versions(Core):
 
         Raises:
             VersionError: there is no version of that name, or the sum to divide by is 0.
+
+        Example:
+            >>> import torch, torchbend as tb
+            >>> bended = tb.BendedModule(torch.nn.Linear(1, 1, bias=False))
+            >>> bended.create_version("zero", {"weight": torch.zeros(1, 1)})
+            >>> x = torch.ones(1, 1)
+            >>> plain = bended(x)
+            >>> with bended.interpolate(0.25, zero=0.75):
+            ...     torch.equal(bended(x), 0.25 * plain)
+            True
         """
         before = self._version, self._mix
         self.set_interpolation_weights(default, normalize=normalize, **weights)

@@ -20,6 +20,11 @@ class Scale(BendingCallback):
         scale: the factor; a number, a control or an expression.
 
     Shape: any, kept.
+
+    Example:
+        >>> import torch, torchbend as tb
+        >>> tb.Scale(2.0)(torch.tensor([1.0, -3.0])).tolist()
+        [2.0, -6.0]
     """
 
     writes_in_place = False
@@ -42,6 +47,11 @@ class Bias(BendingCallback):
         bias: what is added; a number, a control or an expression.
 
     Shape: any, kept.
+
+    Example:
+        >>> import torch, torchbend as tb
+        >>> tb.Bias(0.5)(torch.tensor([1.0, -3.0])).tolist()
+        [1.5, -2.5]
     """
 
     writes_in_place = False
@@ -65,6 +75,11 @@ class Affine(BendingCallback):
         scale: the factor; a number, a control or an expression.
 
     Shape: any, kept.
+
+    Example:
+        >>> import torch, torchbend as tb
+        >>> tb.Affine(bias=1.0, scale=2.0)(torch.tensor([1.0, -3.0])).tolist()
+        [3.0, -5.0]
     """
 
     writes_in_place = False

@@ -24,6 +24,11 @@ class Clamp(BendingCallback):
 
     Raises:
         CallbackError: both ends are None, or ``min`` is over ``max``.
+
+    Example:
+        >>> import torch, torchbend as tb
+        >>> tb.Clamp(-1.0, 1.0)(torch.tensor([0.5, -3.0])).tolist()
+        [0.5, -1.0]
     """
 
     writes_in_place = False

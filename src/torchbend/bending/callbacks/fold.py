@@ -28,6 +28,11 @@ class Fold(BendingCallback):
 
     Raises:
         CallbackError: the threshold is under 1e-4.
+
+    Example:
+        >>> import torch, torchbend as tb
+        >>> tb.Fold(1.0)(torch.tensor([0.5, 1.5, -3.0])).tolist()
+        [0.5, 0.5, 1.0]
     """
 
     writes_in_place = False

@@ -24,6 +24,11 @@ class Lambda(BendingCallback):
 
     Raises:
         CallbackError: ``fn`` cannot be called.
+
+    Example:
+        >>> import torch, torchbend as tb
+        >>> tb.Lambda(torch.abs)(torch.tensor([1.0, -3.0])).tolist()
+        [1.0, 3.0]
     """
 
     jit_compatible = False

@@ -31,6 +31,12 @@ class Mask(BendingCallback):
 
     Raises:
         CallbackError: ``prob`` is outside [0, 1], or ``dim`` is not a dimension of the tensor.
+
+    Example:
+        >>> import torch, torchbend as tb
+        >>> kept = tb.Mask(0.5, seed=1)(torch.ones(1, 8, 1)).flatten()
+        >>> kept.tolist()
+        [0.0, 1.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0]
     """
 
     writes_in_place = False
@@ -62,6 +68,12 @@ class OrderedMask(BendingCallback):
 
     Raises:
         CallbackError: ``prob`` is outside [0, 1], or ``dim`` is not a dimension of the tensor.
+
+    Example:
+        >>> import torch, torchbend as tb
+        >>> kept = tb.OrderedMask(0.25, seed=1)(torch.ones(1, 8, 1)).flatten()
+        >>> int(kept.sum())
+        2
     """
 
     writes_in_place = False

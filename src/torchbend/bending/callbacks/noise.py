@@ -30,6 +30,13 @@ class Normal(BendingCallback):
 
     Raises:
         CallbackError: ``op`` is neither, or ``dim`` is not a dimension of the tensor.
+
+    Example:
+        >>> import torch, torchbend as tb
+        >>> bend = tb.Normal(0.1, seed=1)
+        >>> x = torch.zeros(1, 4, 100)
+        >>> round(float(bend(x).std()), 1), torch.equal(bend(x), bend(x))
+        (0.1, True)
     """
 
     writes_in_place = False

@@ -28,6 +28,12 @@ class Permute(BendingCallback):
 
     Raises:
         CallbackError: ``dim`` is not a dimension of the tensor.
+
+    Example:
+        >>> import torch, torchbend as tb
+        >>> x = torch.arange(4.0).reshape(1, 4, 1)
+        >>> sorted(tb.Permute(seed=1)(x).flatten().tolist())
+        [0.0, 1.0, 2.0, 3.0]
     """
 
     writes_in_place = False

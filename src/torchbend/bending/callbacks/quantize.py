@@ -34,6 +34,11 @@ class Quantize(BendingCallback):
 
     Raises:
         CallbackError: fewer than two bits or levels, or a peak that is not positive.
+
+    Example:
+        >>> import torch, torchbend as tb
+        >>> tb.Quantize(levels=5)(torch.tensor([0.1, 0.4, -1.0])).tolist()
+        [0.0, 0.5, -1.0]
     """
 
     writes_in_place = False
