@@ -78,6 +78,8 @@ def test_a_pattern_without_a_match_names_the_closest(bended):
         bended.select("dwon.weight")
     with pytest.raises(NotTracedError, match="'forward' has not been traced"):
         bended.select("forward:relu")
+    with pytest.raises(NotTracedError, match=r"write flt='\.\*relu'"):
+        bended.print_activations(".*relu")
     with pytest.raises(SiteNotFoundError, match="pass buffers=True"):
         tb.BendedModule(TwoWays()).select("shift$")
     with pytest.raises(SiteNotFoundError, match=r"closest names: up\.weight"):

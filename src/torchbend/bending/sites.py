@@ -162,9 +162,12 @@ def not_found(
 def not_traced(method: str, captures: Mapping[str, Capture]) -> NotTracedError:
     """The error for a method that was not traced."""
     known = ", ".join(captures) or "no method so far"
+    step = f"call trace({method!r}, ...) with an example input first"
+    if captures and not method.isidentifier():
+        step = f"to choose activations by a pattern, write flt={method!r}"
     return NotTracedError(
         f"the method {method!r} has not been traced",
         site=method,
         wanted=f"a traced method ({known})",
-        next_step=f"call trace({method!r}, ...) with an example input first",
+        next_step=step,
     )

@@ -66,7 +66,7 @@ def model_frame() -> FrameType | None:
 
 
 def source_line(frame: FrameType | None) -> str:
-    """``"model.py:12"``, with the folder that holds the file."""
+    """``"models/model.py:12"``, with the folder that holds the file; ``"In [3]:12"`` of a notebook's cell."""
     if frame is None:
         return ""
     return f"{_short(frame.f_code.co_filename)}:{frame.f_lineno}"
@@ -75,7 +75,15 @@ def source_line(frame: FrameType | None) -> str:
 @cache
 def _short(path: str) -> str:
     folder, name = os.path.split(path)
-    return os.path.join(os.path.basename(folder), name)
+    folder = os.path.basename(folder)
+    return _cell(path) if folder.startswith("ipykernel_") else os.path.join(folder, name)
+
+
+def _cell(path: str) -> str:
+    """The cell of a notebook by its number, which stands beside it; its file has a name that nobody knows."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    number = getattr(getattr(shell, "compile", None), "_filename_map", {}).get(path)
+    return "cell" if number is None else f"In [{number}]"
 
 
 class Lookahead:
