@@ -42,7 +42,7 @@ def ran() -> dict[str, Any]:
     head = "import torch, dandb\nfrom dandb import *\nx, z = torch.zeros(1, 400), torch.eye(2)"
     notebook = nbformat.v4.new_notebook()
     notebook.cells = [nbformat.v4.new_code_cell(source) for source in (head, *CELLS.values())]
-    nbclient.NotebookClient(notebook, timeout=120, allow_errors=True, kernel_name="python3").execute()
+    nbclient.NotebookClient(notebook, timeout=300, allow_errors=True, kernel_name="python3").execute()
     return dict(zip(("head", *CELLS), notebook.cells, strict=True))
 
 

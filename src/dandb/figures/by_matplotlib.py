@@ -14,6 +14,7 @@ from torchbend.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 __all__ = ["file_bytes", "matplotlib_figure"]
@@ -160,7 +161,7 @@ def _draw(axes: Axes, mark: Mark, theme: Theme, depth: int) -> Any:
 def _heat_map(axes: Axes, mark: HeatMap, theme: Theme, depth: int) -> Any:
     from matplotlib.colors import LinearSegmentedColormap
 
-    colours = LinearSegmentedColormap.from_list("levels", theme.scale(mark.signed))
+    colours: Colormap = LinearSegmentedColormap.from_list("levels", theme.scale(mark.signed))
     colours = colours.with_extremes(bad=(0, 0, 0, 0))
     picture = axes.imshow(
         np.ma.masked_invalid(mark.z), cmap=colours, vmin=mark.limits[0], vmax=mark.limits[1], aspect="auto",
