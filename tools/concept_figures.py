@@ -13,7 +13,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "figures"
-INK = "#10141a"
+INK, DARK = "#10141a", "#46505e"
 MODEL, SOUND, BEND, KEPT, NOTE = "#a9c9ee", "#d5d9de", "#f2d59b", "#b9dfb5", "#ecb6c0"
 CODE = 'font-size="14" font-family="ui-monospace, Menlo, DejaVu Sans Mono, monospace" xml:space="preserve"'
 STYLE = (
@@ -60,21 +60,23 @@ def box(
     return "\n".join(parts)
 
 
-def arrow(*points: tuple[float, float], dashed: bool = False) -> str:
-    """A line along points, with a head at its end."""
+def arrow(*points: tuple[float, float], dashed: bool = False, inside: bool = False, head: bool = True) -> str:
+    """A line along points, with a head at its end; ``inside`` of a box it is dark on every ground."""
     path = " ".join(f"{'L' if number else 'M'}{x:g},{y:g}" for number, (x, y) in enumerate(points))
-    dashes = ' stroke-dasharray="5 4"' if dashed else ""
-    return (
-        f'<path d="{path}" fill="none" stroke-width="1.8" class="tb-line"{dashes} marker-end="url(#tb-tip)"/>'
-    )
+    look = f'stroke="{DARK}"' if inside else 'class="tb-line"'
+    look += ' stroke-dasharray="5 4"' if dashed else ""
+    look += f' marker-end="url(#tb-tip{"-in" if inside else ""})"' if head else ""
+    return f'<path d="{path}" fill="none" stroke-width="1.8" {look}/>'
 
 
 def document(title: str, width: int, height: int, parts: list[str]) -> str:
     """The drawing as a file."""
-    tip = (
-        '<defs><marker id="tb-tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" '
-        'orient="auto"><path d="M0,0 L10,5 L0,10 z" class="tb-head"/></marker></defs>'
+    tips = "".join(
+        f'<marker id="{name}" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" '
+        f'orient="auto"><path d="M0,0 L10,5 L0,10 z" {look}/></marker>'
+        for name, look in (("tb-tip", 'class="tb-head"'), ("tb-tip-in", f'fill="{DARK}"'))
     )
+    tip = f"<defs>{tips}</defs>"
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
         f'height="{height}" font-family="Helvetica, Arial, sans-serif" role="img">'
@@ -124,25 +126,29 @@ def bent_call() -> str:
         box(150, 150, 480, 108, (), MODEL),
         words(390, 280, "the model's own code, any length, any branch"),
         box(700, 176, 90, 56, ("output",), SOUND),
-        arrow((100, 204), (168, 204)),
+        arrow((100, 204), (150, 204), head=False),
+        arrow((150, 204), (170, 204), inside=True),
     ]
     for number, name in enumerate(("layer 1", "layer 2", "layer 3")):
         parts.append(box(172 + 156 * number, 176, 92, 56, (name,), "#ffffff"))
     parts += [
-        arrow((264, 204), (326, 204)),
-        arrow((420, 204), (436, 204)),
+        arrow((264, 204), (326, 204), inside=True),
+        arrow((420, 204), (436, 204), inside=True),
         box(438, 184, 22, 40, ("f",), BEND),
-        arrow((460, 204), (482, 204)),
-        arrow((576, 204), (698, 204)),
+        arrow((460, 204), (482, 204), inside=True),
+        arrow((576, 204), (630, 204), inside=True, head=False),
+        arrow((630, 204), (698, 204)),
         box(30, 54, 130, 56, ("weight", "as it was trained"), KEPT),
         arrow((160, 82), (196, 82)),
         box(198, 60, 22, 44, ("g",), BEND),
         arrow((220, 82), (252, 82)),
         box(254, 54, 130, 56, ("bent weight", "computed once"), BEND),
-        arrow((319, 110), (319, 140), (232, 140), (232, 174), dashed=True),
+        arrow((319, 110), (319, 140), (218, 140), (218, 150), dashed=True, head=False),
+        arrow((218, 150), (218, 174), dashed=True, inside=True),
         words(330, 136, "swapped in", anchor="start"),
         box(560, 54, 150, 56, ("control", "turned meanwhile"), NOTE),
-        arrow((560, 82), (449, 82), (449, 182), dashed=True),
+        arrow((560, 82), (449, 82), (449, 150), dashed=True, head=False),
+        arrow((449, 150), (449, 182), dashed=True, inside=True),
         words(400, 316, "f, g: callbacks. After the call, also after an error, the model is what it was."),
     ]
     return document(

@@ -45,7 +45,7 @@
     for (const name of ["xaxis", "yaxis"]) layout[name] = { gridcolor: soft, zerolinecolor: soft, ...layout[name] };
     let place = figure.querySelector("div.tb-place");
     if (!place) { place = document.createElement("div"); place.className = "tb-place"; figure.appendChild(place); }
-    window.Plotly.react(place, told.data, layout, { responsive: true, displaylogo: false });
+    window.Plotly.react(place, told.data, layout, { responsive: true, displayModeBar: false });
   };
   figures.forEach(draw);
   new MutationObserver(() => figures.forEach(draw)).observe(document.body, {
