@@ -16,6 +16,7 @@ from tests.training.conftest import losses, settings, tiny
 from torchbend.corpus.store import Corpus
 from torchbend.errors import TrainingError
 from torchbend.rave import load
+from torchbend.rave.pca import fit
 from torchbend.training.folder import RunFolder
 from torchbend.training.model import Training
 
@@ -38,6 +39,9 @@ def test_a_run_in_two_pieces_makes_the_steps_of_one(tmp_path: Path, corpus: Corp
     assert whole.engine.average is not None and parts.engine.average is not None
     for name, value in whole.engine.average.weights.items():
         assert torch.equal(value, parts.engine.average.weights[name]), name
+    assert len(whole.engine.of_average) == 3
+    for name, value in whole.engine.of_average.items():
+        assert torch.equal(value, parts.engine.of_average[name]), name
     first, second = losses(tmp_path / "whole/records.jsonl"), losses(tmp_path / "parts/records.jsonl")
     assert sorted(first) == list(range(1, 9))
     assert first == second
@@ -69,6 +73,14 @@ def test_the_checkpoint_is_a_model_with_its_configuration(tmp_path: Path, corpus
     assert training.engine.average is not None
     name, value = next(iter(training.engine.average.weights.items()))
     assert torch.equal(dict(averaged.named_parameters())[name].detach(), value)
+    for each in (model, averaged):  # each set of weights has the components of its own latents
+        held_out = list(training.data.validation())
+        with torch.no_grad():
+            wanted = fit([each.encode(x).chunk(2, 1)[0] for x in held_out])
+        torch.testing.assert_close(each.latent_mean, wanted.mean, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(each.fidelity, wanted.fidelity, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(each.latent_pca, wanted.pca, rtol=1e-3, atol=1e-3)
+    assert not torch.allclose(model.latent_mean, averaged.latent_mean, rtol=1e-2, atol=0)
 
 
 def test_another_run_of_the_name_is_refused(tmp_path: Path, corpus: Corpus) -> None:

@@ -17,16 +17,20 @@ from torchbend.rave.losses.step import (
     total,
 )
 from torchbend.rave.model import RAVE
+from torchbend.rave.pca import Components
 from torchbend.training.machine import together
 from torchbend.training.schedules import beta, learning_rate
 from torchbend.training.settings import TrainSettings
 from torchbend.training.stepping import Losses, Stepping, Verdict
-from torchbend.training.validation import validate
+from torchbend.training.validation import latent_components, validate
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
 __all__ = ["Engine"]
+
+STATISTICS = ("latent_pca", "latent_mean", "fidelity")
+"""The model's buffers that hold the parts of `Components`."""
 
 
 class Engine(Stepping):
@@ -112,9 +116,22 @@ class Engine(Stepping):
         """
         model = self.model
         found = validate(model, batches, self.warmed_up)
-        if found.components is not None and not (self.warmed_up and self.settings.as_original):
-            model.latent_pca.copy_(found.components.pca)
-            model.latent_mean.copy_(found.components.mean)
-            model.fidelity.copy_(found.components.fidelity)
+        if found.components is not None and not self._leaves_components:
+            self._take(found.components)
         values = {"validation": found.distance, **found.fidelities()}
         return Verdict(found.distance, values, found.heard, f"distance {found.distance:.3f}")
+
+    @property
+    def _leaves_components(self) -> bool:
+        return self.warmed_up and self.settings.as_original
+
+    def _take(self, found: Components) -> None:
+        for name, value in zip(STATISTICS, found, strict=True):
+            self.model.get_buffer(name).copy_(value)
+
+    def describe_plain(self, batches: Iterable[Tensor]) -> None:
+        """The components of the plain weights are the model's; those of the averaged ones are kept apart."""
+        found = None if self._leaves_components else latent_components(self.model, batches)
+        if found is not None:
+            self.of_average = {name: self.model.get_buffer(name).clone() for name in STATISTICS}
+            self._take(found)

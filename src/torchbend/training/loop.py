@@ -243,6 +243,8 @@ class Loop(ABC, Generic[E, T]):
         torch.manual_seed(self.settings.seed)
         with engine.averaged():
             found = engine.validate(self.data.validation())
+        if engine.average is not None:
+            engine.describe_plain(self.data.validation())
         if records is None or board is None:
             return
         records.add(at.step, found.values)

@@ -80,6 +80,9 @@ class PriorEngine(Stepping):
         value = found / max(count, 1)
         return Verdict(value, {"validation": value}, heard, f"cross entropy {value:.3f}")
 
+    def describe_plain(self, batches: Iterable[Tensor]) -> None:
+        """Nothing to do: no statistics follow from a validation."""
+
     def _generated(self) -> Tensor:
         """What is made up from nothing, as long as an excerpt, shape ``[C, T]``; in the first process."""
         prior, settings = self.prior, self.settings

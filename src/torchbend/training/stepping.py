@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from torchbend.errors import TrainingError
+from torchbend.rave.checkpoints.state import OF_AVERAGE
 from torchbend.training.average import MovingAverage
 from torchbend.training.machine import shared
 from torchbend.training.settings import RunSettings
@@ -80,6 +81,7 @@ class Stepping(ABC):
         self.accelerator = accelerator
         self.step = 0
         self.average = None if decay is None else MovingAverage(network, decay)
+        self.of_average: dict[str, Tensor] = {}
         self._network, self._how, self._optimisers = network, settings, tuple(optimisers)
 
     def _compile(self, *parts: nn.Module) -> None:
@@ -101,6 +103,16 @@ class Stepping(ABC):
     @abstractmethod
     def validate(self, batches: Iterable[Tensor]) -> Verdict:
         """Judge the network as it is by held-out audio; statistics that follow from it are kept."""
+
+    @abstractmethod
+    def describe_plain(self, batches: Iterable[Tensor]) -> None:
+        """Statistics that `validate` found of averaged weights go to `of_average`; the plain ones' are found.
+
+        Where `validate` finds none, there is nothing to do.
+
+        Args:
+            batches: the same audio.
+        """
 
     @property
     def phase(self) -> int:
@@ -203,6 +215,7 @@ class Stepping(ABC):
         }
         if self.average is not None:
             kept["callbacks"] = {"EMA": self.average.weights}
+            kept[OF_AVERAGE] = self.of_average
         return kept
 
     def load(self, state: Mapping[str, Any]) -> None:
@@ -226,6 +239,7 @@ class Stepping(ABC):
         average = state.get("callbacks", {}).get("EMA")
         if self.average is not None and average is not None:
             self.average.load(average)
+            self.of_average = {n: v.clone() for n, v in state.get(OF_AVERAGE, {}).items()}
 
     @contextmanager
     def averaged(self) -> Iterator[None]:

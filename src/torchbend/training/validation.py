@@ -13,7 +13,7 @@ from torchbend.rave.losses.reconstruction import set_phase
 from torchbend.rave.model import RAVE
 from torchbend.rave.pca import Components, dims_for_fidelity, fit
 
-__all__ = ["Validation", "validate"]
+__all__ = ["Validation", "latent_components", "validate"]
 
 SHARES = (0.8, 0.9, 0.95, 0.99)
 HEARD = 8
@@ -73,3 +73,24 @@ def validate(model: RAVE, batches: Iterable[Tensor], warmed_up: bool) -> Validat
         model.train(training)
     components = fit(latents) if latents else None
     return Validation(found / max(count, 1), components, torch.cat(heard, -1))
+
+
+@torch.no_grad()
+def latent_components(model: RAVE, batches: Iterable[Tensor]) -> Components | None:
+    """The principal components of held-out excerpts' latents, by the weights as they are.
+
+    Args:
+        model: its mode is put back at the end.
+        batches: audio, each ``[B, C, T]``, at least one.
+
+    Returns:
+        None for models without a PCA.
+    """
+    if not isinstance(model.encoder, Variational):
+        return None
+    training = model.training
+    model.eval()
+    try:
+        return fit([model.encode(x.to(model.latent_pca.device)).chunk(2, 1)[0].cpu() for x in batches])
+    finally:
+        model.train(training)

@@ -52,7 +52,8 @@ def load(path: str | os.PathLike[str], *, ema: bool = False, strict: bool = True
             ``.ckpt``, a ``.safetensors`` that `torchbend.rave.checkpoints.native.save` wrote, or an exported
             ``.ts``, which is read without running it. A prior's checkpoint gives the model inside it. Or the
             name of a model that comes with the package, as ``"sax"``, where nothing else has this path.
-        ema: take the averaged weights that the run kept; the PCA and other statistics stay.
+        ema: take the averaged weights that the run kept, with the PCA that was found of them; where the run
+            kept one PCA only, it stays, as other statistics do.
         strict: refuse weights that do not fit the configuration; otherwise take what fits.
 
     Returns:

@@ -11,9 +11,12 @@ from torch import Tensor
 from torchbend.errors import CheckpointError
 from torchbend.rave.config import EncoderV2Config, GeneratorV2Config, RAVEConfig
 
-__all__ = ["State", "audio_channels", "cleaned", "fitted_rows", "modulates", "with_ema"]
+__all__ = ["OF_AVERAGE", "State", "audio_channels", "cleaned", "fitted_rows", "modulates", "with_ema"]
 
 State = dict[str, Tensor]
+
+OF_AVERAGE = "averaged_statistics"
+"""Where a checkpoint of this project's keeps buffers that were found of the averaged weights."""
 
 PRIOR = "synth."
 """What stands before the names of the model inside a prior's checkpoint."""
@@ -65,7 +68,8 @@ def cleaned(given: Mapping[str, Any], source: str) -> tuple[State, list[str]]:
 def with_ema(state: State, content: Mapping[str, Any], source: str) -> State:
     """The state with the parameters of the exponential moving average, if the run kept one.
 
-    Buffers (PCA, fidelity, batch statistics, codebooks) stay those of the state.
+    So are PCA and fidelity curve, where the run kept those that belong to the average. Other buffers (batch
+    statistics, codebooks) stay those of the state.
 
     Raises:
         CheckpointError: the run kept no average.
@@ -86,7 +90,10 @@ def with_ema(state: State, content: Mapping[str, Any], source: str) -> State:
             got=", ".join(map(str, callbacks)) if isinstance(callbacks, Mapping) else "no callbacks",
             next_step="load it with ema=False",
         )
-    return {**state, **fitting}
+    own = content.get(OF_AVERAGE)
+    statistics = own if isinstance(own, Mapping) else {}
+    found = {n: v for n, v in statistics.items() if n in state and v.shape == state[n].shape}
+    return {**state, **fitting, **found}
 
 
 def audio_channels(state: State, config: RAVEConfig, source: str) -> int:
