@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from tests.training.conftest import settings
 from torch import nn
 
+from torchbend.cli.rave.training_options import starting
 from torchbend.corpus.store import Corpus
 from torchbend.errors import DeviceError, TrainingError
 from torchbend.rave.config import BetaConfig
@@ -96,6 +98,13 @@ def test_variations_are_checked_before_anything_is_read(
 def test_variations_that_can_be_drawn_are_taken() -> None:
     own = TrainSettings(augment=("mute", "gain", "compress", "masking"), rand_pitch=(1, 2))
     assert TrainSettings.from_dict(own.to_dict()) == own
+
+
+def test_a_start_looks_for_no_garbage_and_what_follows_does() -> None:
+    with pytest.raises(KeyError), starting():
+        assert not gc.isenabled()
+        raise KeyError
+    assert gc.isenabled()
 
 
 def test_what_a_model_always_hears_it_is_judged_by_too(corpus: Corpus) -> None:

@@ -89,24 +89,31 @@ def train(
     ended in any way goes on with --resume; options that are given then take the place of the run's own.
     Several GPUs or machines: accelerate launch $(which torchbend) rave train ...
     """
-    from torchbend.cli.rave.training_progress import introduction, shown
-    from torchbend.training.folder import RunFolder
-    from torchbend.training.model import Training
-    from torchbend.training.settings import TrainSettings
+    with options.starting():
+        from torchbend.cli.rave.training_progress import introduction, shown
+        from torchbend.training.folder import RunFolder
+        from torchbend.training.model import Training
+        from torchbend.training.settings import TrainSettings
 
-    given = options.given_in(ctx)
-    folder = RunFolder(out / name)
-    options.refuse_another(folder, resume, ckpt)
-    before = folder.description() if resume else None
-    if before and "prior" in before[2]:
-        raise typer.BadParameter("this run trains a prior: torchbend rave train-prior", param_hint="--resume")
-    corpus = options.open_corpus(data, before[2] if before else None)
-    settings = options.changed(before[1] if before else TrainSettings(), given)
-    model = before[0] if before else _configuration(given, corpus)
-    if before and any(key in given for key in ("config", "change", "channels", "kl", "kl_warmup", "warmup")):
-        raise typer.BadParameter("a run keeps its configuration; start another one", param_hint="--resume")
-    start = str(ckpt) if ckpt else resume
-    training = Training(folder, model, settings, corpus, checkpoint=start or None, device=device)
+        given = options.given_in(ctx)
+        folder = RunFolder(out / name)
+        options.refuse_another(folder, resume, ckpt)
+        before = folder.description() if resume else None
+        if before and "prior" in before[2]:
+            raise typer.BadParameter(
+                "this run trains a prior: torchbend rave train-prior", param_hint="--resume"
+            )
+        corpus = options.open_corpus(data, before[2] if before else None)
+        settings = options.changed(before[1] if before else TrainSettings(), given)
+        model = before[0] if before else _configuration(given, corpus)
+        if before and any(
+            key in given for key in ("config", "change", "channels", "kl", "kl_warmup", "warmup")
+        ):
+            raise typer.BadParameter(
+                "a run keeps its configuration; start another one", param_hint="--resume"
+            )
+        start = str(ckpt) if ckpt else resume
+        training = Training(folder, model, settings, corpus, checkpoint=start or None, device=device)
     if not training.is_main:
         training.run()
         return

@@ -97,26 +97,27 @@ def train_prior(
     checkpoints hold the model too. What it makes up is heard by "torchbend rave sample", and in the folder
     audio/ of the run.
     """
-    from torchbend.cli.rave.training_progress import introduction_of_prior, shown
-    from torchbend.training.folder import LAST, RunFolder
-    from torchbend.training.prior import PriorTraining
-    from torchbend.training.settings import PriorSettings
+    with options.starting():
+        from torchbend.cli.rave.training_progress import introduction_of_prior, shown
+        from torchbend.training.folder import LAST, RunFolder
+        from torchbend.training.prior import PriorTraining
+        from torchbend.training.settings import PriorSettings
 
-    given = options.given_in(ctx)
-    folder = RunFolder(out / name)
-    options.refuse_another(folder, resume, ckpt)
-    before = folder.description(PriorSettings) if resume else None
-    start = ckpt if ckpt is not None else folder.checkpoints / LAST if resume else None
-    corpus = options.open_corpus(data, before[2] if before else None)
-    if start is not None:
-        synth, sizes = _kept(start, given)
-    else:
-        synth, sizes = _chosen(model, given)
-    settings = _settings(model or start, given, before[1] if before else None, synth, sizes)
-    source = str((before[2] if before else {}).get("model") or model or start)
-    training = PriorTraining(
-        folder, synth, sizes, settings, corpus, str(start) if start else None, device, source
-    )
+        given = options.given_in(ctx)
+        folder = RunFolder(out / name)
+        options.refuse_another(folder, resume, ckpt)
+        before = folder.description(PriorSettings) if resume else None
+        start = ckpt if ckpt is not None else folder.checkpoints / LAST if resume else None
+        corpus = options.open_corpus(data, before[2] if before else None)
+        if start is not None:
+            synth, sizes = _kept(start, given)
+        else:
+            synth, sizes = _chosen(model, given)
+        settings = _settings(model or start, given, before[1] if before else None, synth, sizes)
+        source = str((before[2] if before else {}).get("model") or model or start)
+        training = PriorTraining(
+            folder, synth, sizes, settings, corpus, str(start) if start else None, device, source
+        )
     if not training.is_main:
         training.run()
         return

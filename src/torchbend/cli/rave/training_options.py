@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -40,6 +43,7 @@ __all__ = [
     "given_in",
     "open_corpus",
     "refuse_another",
+    "starting",
 ]
 
 Data = Annotated[
@@ -109,6 +113,18 @@ Precision = Annotated[str, typer.Option("--precision", help="no or bf16, for the
 Compiled = Annotated[bool, typer.Option("--compile", help="Run the networks by torch.compile.")]
 
 S = TypeVar("S", bound="RunSettings")
+
+
+@contextmanager
+def starting() -> Iterator[None]:
+    """Within it, Python looks for no garbage in circles: a start makes many objects, and all of them stay."""
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()
 
 
 def given_in(ctx: typer.Context) -> dict[str, Any]:
