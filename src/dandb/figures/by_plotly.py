@@ -70,7 +70,7 @@ def _frame(chart: Chart, layout: Layout) -> dict[str, Any]:
             "xref": "container",
             "xanchor": "left",
             "pad": {"l": 16},
-            "y": 1 - 13 / layout.height,
+            "y": 1 - 27 / layout.height,
             "yref": "container",
             "yanchor": "top",
         },

@@ -42,7 +42,7 @@ def plot_image_grid(
     Args:
         images: ``[N, C, H, W]`` with 1 or 3 channels, ``[C, H, W]``, ``[N, H, W]`` or ``[H, W]``; the first
             256 are drawn.
-        names: of the pictures, written above each.
+        names: of the pictures, written above each; an empty one leaves its picture without.
         display: ``True`` draws at once, ``None`` at the end of the cell at the latest, ``False`` not until
             asked for; see `Figure`.
         columns: pictures beside one another, 1 to 64.
@@ -68,12 +68,13 @@ def plot_image_grid(
     scale, looks = range_of(limits, pictures), theme_of(theme)
     wide = min(columns or columns_of(len(pictures)), len(pictures))
     words = None if names is None else [str(word) for word in names][:MOST_PICTURES]
+    named = [word for word in words or () if word]
     facts = _facts(pictures, total)
     rows, height = math.ceil(len(pictures) / wide), tile_height(pictures.shape, wide)
     chart = Chart(
         title=name,
         subtitle=joined(facts, scale.words, told),
-        description=joined(facts, f"Names: {', '.join(words[:32])}." if words else "", told),
+        description=joined(facts, f"Names: {', '.join(named[:32])}." if named else "", told),
         rows=((grid_panel(pictures, scale, wide, looks, words),),),
         heights=(rows * height * (1.2 if words else 1.04),),
         theme=looks,

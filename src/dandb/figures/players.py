@@ -93,7 +93,7 @@ def player_html(player: Player) -> str:
     return (
         '<div class="dandb-player" style="display:flex;flex-wrap:wrap;align-items:center;gap:.3em 1em;'
         'margin:.3em 16px .8em;font:13px system-ui,sans-serif">'
-        f'<span style="min-width:7em">{name}</span>'
+        f'<span style="min-width:14em">{name}</span>'
         f"{audio_element(player, 'flex:1 1 20em;max-width:46em;height:2.4em')}{extra}</div>"
     )
 
