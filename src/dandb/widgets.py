@@ -22,6 +22,8 @@ __all__ = ["ControlWidgets", "make_widgets"]
 _STEPS = 200
 """Steps of a slider from end to end."""
 
+_WIDTH = "640px"
+
 
 def make_widgets(
     bended: BendedModule,
@@ -117,7 +119,7 @@ class ControlWidgets:
         self.reset_button.on_click(lambda _: self.reset())
         self.live_box = kit.Checkbox(value=live, description="play at each change", indent=False)
         self.player = kit.Audio(value=b"", format="wav", autoplay=True, loop=False, controls=True)
-        self.player.layout.display = "none"
+        self.player.layout.display, self.player.layout.width = "none", _WIDTH
         self.status = kit.HTML()
         buttons = kit.HBox([self.play_button, self.reset_button, self.live_box])
         self.box = kit.VBox([*self.sliders.values(), buttons, self.player, self.status])
@@ -201,8 +203,8 @@ def _ipywidgets() -> Any:
 
 def _slider(kit: Any, control: BendingParameter, about: str) -> Any:
     """A slider over the control's range; where an end is open, it goes a little beyond the value."""
-    words = {"description": control.name, "tooltip": f"{control.name}: {about}"}
-    wide = {"style": {"description_width": "9em"}, "layout": {"width": "32em"}}
+    words = {"description": f"{control.name}, {about}", "tooltip": f"{control.name}: {about}"}
+    wide = {"style": {"description_width": "14em"}, "layout": {"width": _WIDTH}}
     if control.type is bool:
         return kit.Checkbox(value=control.value, **words)
     if control.type is complex:

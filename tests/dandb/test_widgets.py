@@ -176,6 +176,7 @@ def test_a_slider_bends_the_model_and_the_button_plays_it(widgets, model: tb.Ben
     assert list(widgets.sliders) == ["cluster_0", "cluster_1", "cluster_2"]
     slider = widgets.sliders["cluster_1"]
     assert (slider.min, slider.max, slider.value, slider.step) == (0.0, 2.0, 1.0, 0.01)
+    assert slider.description == "cluster_1, 1 channel"
     widgets.play_button.click()
     plain = widgets.panel.sound
     assert float((heard(widgets) - plain).abs().max()) <= 0.5 / 32768 + 1e-6
