@@ -192,7 +192,8 @@ def _listed(staged: Staged) -> str:
 
 def _model_sections(instrument: Instrument) -> list[Section]:
     bended = instrument.bended
-    weights = weights_table((name, bended.weight(name)) for name in bended.weight_names)
+    places = bended._places()  # once: it looks through the whole module
+    weights = weights_table((name, place.read()) for name, place in places.weights.items())
     sections: list[Section] = [
         TableHtml(bended._repr_html_(), "The modules and their weights; open what you want to see."),
         _folded(f"All {len(weights)} weights", weights),
