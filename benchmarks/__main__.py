@@ -15,6 +15,7 @@ from benchmarks.controls import streaming
 from benchmarks.corpus import corpora
 from benchmarks.exports import exports
 from benchmarks.forward import activations, weights
+from benchmarks.generation import generation
 from benchmarks.harness import Section, Settings
 from benchmarks.imports import imports
 from benchmarks.machine import Before, describe
@@ -40,6 +41,7 @@ SECTIONS: dict[str, Callable[[Settings], Section]] = {
     "corpus": corpora,
     "rave_training": training,
     "rave_exports": exports,
+    "generation": generation,
 }
 _PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 

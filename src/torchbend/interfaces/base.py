@@ -93,15 +93,15 @@ class BendingInterface(BendedWrapper):
         return emit(Table(("verb", "arguments", "what it does"), rows), out)
 
     def _added(self) -> Iterator[tuple[str, Any]]:
-        """The public methods of the classes between this one and the base, the base's class first."""
+        """The public methods of the classes between this one and the base that the base has not."""
         kinds = type(self).__mro__[: type(self).__mro__.index(BendingInterface)]
         added: dict[str, Any] = {}
         for kind in reversed(kinds):
             for name, member in vars(kind).items():
-                if inspect.isfunction(member) and not name.startswith("_"):
+                known = name != "forward" and hasattr(BendingInterface, name)
+                if inspect.isfunction(member) and not known and not name.startswith("_"):
                     added[name] = member
-        general = ("example_inputs", "bend", "select", "export", "script")
-        return ((name, member) for name, member in added.items() if name not in general)
+        return iter(added.items())
 
     # -- the stage -------------------------------------------------------------------------------------------
 

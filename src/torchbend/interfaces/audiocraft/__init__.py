@@ -3,5 +3,6 @@
 from torchbend.interfaces.audiocraft.audiogen import BendedAudioGen
 from torchbend.interfaces.audiocraft.musicgen import BendedMusicGen
 from torchbend.interfaces.audiocraft.schedule import Curve
+from torchbend.interfaces.audiocraft.tiny import tiny_model
 
-__all__ = ["BendedAudioGen", "BendedMusicGen", "Curve"]
+__all__ = ["BendedAudioGen", "BendedMusicGen", "Curve", "tiny_model"]

@@ -83,8 +83,8 @@ class Decoder(nn.Module):
         super().__init__()
         self.model = _with_recurrent(layers)
         self.hop = math.prod(ratios)
-        self.before = (_kernel(self.model[0]) - 1) * _dilation(self.model[0])
-        self.around = _frames_around(list(self.model)[2:])
+        self.before = _frames_around(self.model[:1])
+        self.around = _frames_around(self.model[2:])
 
     @property
     def late(self) -> int:
@@ -179,26 +179,18 @@ def _with_recurrent(layers: nn.ModuleList) -> nn.ModuleList:
     return nn.ModuleList(Recurrent(part.lstm) if hasattr(part, "lstm") else part for part in layers)  # type: ignore[arg-type]
 
 
-def _convolution(layer: nn.Module) -> nn.Module:
-    return layer.conv  # type: ignore[return-value]
+def _frames_around(layers: Any) -> int:
+    """How many frames to either side layers look at, at most.
 
-
-def _kernel(layer: nn.Module) -> int:
-    return int(_convolution(layer).kernel_size[0])  # type: ignore[index]
-
-
-def _dilation(layer: nn.Module) -> int:
-    return int(_convolution(layer).dilation[0])  # type: ignore[index]
-
-
-def _frames_around(layers: list[nn.Module]) -> int:
-    """How many frames to either side the layers behind the recurrent ones look at, at most."""
+    A convolution looks at half of its kernel to either side (at all of it to one, where it is causal), at
+    the rate that it runs at; a transposed one at the samples beside its own.
+    """
     reach, rate = 0.0, 1
-    for layer in layers:
-        for part in layer.modules():
-            if isinstance(part, nn.ConvTranspose1d):
-                reach += part.kernel_size[0] / part.stride[0] / rate
-                rate *= part.stride[0]
-            elif isinstance(part, nn.Conv1d):
-                reach += (part.kernel_size[0] - 1) * part.dilation[0] / rate
+    for part in layers.modules():
+        if isinstance(getattr(part, "conv", None), nn.ConvTranspose1d):
+            reach += 1 / rate
+            rate *= part.conv.stride[0]
+        elif isinstance(getattr(part, "conv", None), nn.Conv1d):
+            whole = (part.conv.kernel_size[0] - 1) * part.conv.dilation[0]
+            reach += (whole if part.causal else math.ceil(whole / 2)) / rate
     return math.ceil(reach)

@@ -147,14 +147,16 @@ class Generation:
                 continue
             waiting.append(frame)
             if sum(part.shape[-1] for part in waiting) >= block:
-                yield self._decoded(torch.cat(waiting, -1), tail, done)
-                done += sum(part.shape[-1] for part in waiting)
+                audio = self._decoded(torch.cat(waiting, -1), tail, done)
+                done += audio.shape[-1]
                 waiting = []
+                yield audio
         tail.final = True
         yield self._decoded(torch.cat([*waiting, self.prompt[..., :0]], -1), tail, done)
 
-    def _decoded(self, codes: Tensor, tail: Tail, frames: int) -> Tensor:
-        self.schedule.at(frames / self.frame_rate)
+    def _decoded(self, codes: Tensor, tail: Tail, samples: int) -> Tensor:
+        """The sound after so many samples."""
+        self.schedule.at(samples / self.model.compression_model.sample_rate)
         audio: Tensor = self.call("decode", (codes, tail))
         return audio
 

@@ -46,7 +46,8 @@ class AudiocraftInterface(BendingInterface):
     turned meanwhile count from the next step on.
 
     Args:
-        source: a folder, or a name of the model hub; in transformers' layout, or audiocraft's two files.
+        source: a folder, or a name of the model hub, in transformers' layout or audiocraft's two files; or a
+            model that is in memory already (`Loaded`).
         cache_dir: where what is fetched is kept.
         text_encoder: for audiocraft's files: folder or hub name of T5, if not the one that they name.
         attention: ``"explicit"`` makes the weights of each attention activations too (``softmax``); slower.
@@ -68,7 +69,7 @@ class AudiocraftInterface(BendingInterface):
 
     def __init__(
         self,
-        source: Path,
+        source: Path | Loaded,
         cache_dir: Path | None = None,
         *,
         text_encoder: Path | None = None,
@@ -82,7 +83,7 @@ class AudiocraftInterface(BendingInterface):
                 part.explicit = attention == "explicit"
         super().__init__(model)
         self._tokenizer = loaded.tokenizer
-        self._source = os.fspath(source)
+        self._source = "in memory" if isinstance(source, Loaded) else os.fspath(source)
         self.longest = loaded.longest or self.default_longest
         self.generation_params = self.default_params
         self.trace_methods()
@@ -165,7 +166,9 @@ class AudiocraftInterface(BendingInterface):
         )
 
 
-def _loaded(source: Path, cache_dir: Path | None, text_encoder: Path | None) -> Loaded:
+def _loaded(source: Path | Loaded, cache_dir: Path | None, text_encoder: Path | None) -> Loaded:
+    if isinstance(source, Loaded):
+        return source
     folder = folder_of(source, cache_dir)
     if has_transformers_layout(folder):
         return read_pretrained(folder)

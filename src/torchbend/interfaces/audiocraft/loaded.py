@@ -99,13 +99,20 @@ def tokenizer_of(folder: Path) -> Any:
     Raises:
         CheckpointError: it holds none.
     """
+    # without files transformers makes one that knows no word
+    if not any((folder / name).is_file() for name in ("tokenizer.json", "spiece.model")):
+        raise _no_tokenizer(folder, "neither tokenizer.json nor spiece.model")
     try:
         return transformers().AutoTokenizer.from_pretrained(folder)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(
-            "the tokenizer of the text encoder cannot be read",
-            site=str(folder),
-            wanted="tokenizer.json and tokenizer_config.json",
-            got=str(error).strip().split("\n")[0][:200],
-            next_step="copy them there from where the model came from, or from t5-base",
-        ) from error
+    except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
+        raise _no_tokenizer(folder, str(error).strip().split("\n")[0][:200]) from error
+
+
+def _no_tokenizer(folder: Path, got: str) -> CheckpointError:
+    return CheckpointError(
+        "the tokenizer of the text encoder cannot be read",
+        site=str(folder),
+        wanted="tokenizer.json and tokenizer_config.json",
+        got=got,
+        next_step="copy them there from where the model came from, or from t5-base",
+    )

@@ -1,0 +1,159 @@
+"""Weights of transformers and of audiocraft, here and back: same scores, same codes, same sound."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from torchbend.interfaces.audiocraft import BendedAudioGen, BendedMusicGen
+from torchbend.interfaces.audiocraft.loaded import built
+from torchbend.interfaces.audiocraft.names import (
+    codec_from_audiocraft,
+    codec_to_audiocraft,
+    language_from_transformers,
+    language_to_transformers,
+)
+from torchbend.interfaces.audiocraft.past import Past
+from torchbend.interfaces.audiocraft.pretrained import sizes_of
+
+from . import tiny
+
+IDS = torch.tensor([[5, 6, 7, 1], [8, 1, 0, 0]])
+MASK = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0]])
+CODES = torch.randint(16, (2, 4, 7), generator=torch.Generator().manual_seed(3))
+
+
+def scores_of(bended: Any) -> torch.Tensor:
+    words = bended.module.condition(IDS, MASK)
+    return bended.module.step(CODES, Past(words, CODES.shape[-1]))  # type: ignore[no-any-return]
+
+
+@pytest.fixture(scope="module", params=["transformers", "audiocraft", "explicit attention"])
+def bended(request: pytest.FixtureRequest, folder: Path, audiocraft_folder: Path) -> BendedMusicGen:
+    if request.param == "audiocraft":
+        return BendedMusicGen(audiocraft_folder)
+    return BendedMusicGen(folder, attention="explicit" if "explicit" in request.param else "fused")
+
+
+def test_scores_are_those_of_transformers(bended: BendedMusicGen, original: Any) -> None:
+    flat = CODES.reshape(8, 7)
+    theirs = original(input_ids=IDS, attention_mask=MASK, decoder_input_ids=flat).logits
+    assert torch.allclose(scores_of(bended).reshape(8, 7, 16), theirs, atol=1e-5)
+
+
+def test_steps_give_the_scores_of_the_whole(bended: BendedMusicGen) -> None:
+    past = Past(bended.module.condition(IDS, MASK), CODES.shape[-1])
+    parts = []
+    for begin, end in ((0, 3), (3, 4), (4, 5), (5, 7)):
+        parts.append(bended.module.step(CODES[..., begin:end], past))
+        past.length = end
+    assert torch.allclose(torch.cat(parts, 2), scores_of(bended), atol=1e-5)
+
+
+def test_codes_and_sound_are_those_of_transformers(bended: BendedMusicGen, original: Any) -> None:
+    sound = torch.randn(2, 1, 10 * tiny.HOP, generator=torch.Generator().manual_seed(1))
+    codes = bended.module.encode(sound)
+    theirs = original.audio_encoder.encode(sound, bandwidth=0.18).audio_codes[0]
+    assert codes.unique().numel() > 4
+    assert torch.equal(codes, theirs)
+    assert torch.equal(bended.module.decode(codes), original.audio_encoder.decode(codes[None], [None])[0])
+
+
+def test_names_go_both_ways(original: Any, bended: BendedMusicGen) -> None:
+    weights = original.state_dict()
+    here = language_from_transformers(weights)
+    assert here.keys() == tiny.language(weights).keys() == bended.module.lm.state_dict().keys()
+    back = language_to_transformers(here)
+    parts = ("decoder.", "enc_to_dec_proj.")
+    assert {n for n in weights if n.startswith(parts)} == back.keys()
+    assert all(torch.equal(weights[name], tensor) for name, tensor in back.items())
+    codec = original.audio_encoder.state_dict()
+    theirs = codec_to_audiocraft(codec)
+    assert theirs.keys() == tiny.codec(original.audio_encoder).keys()
+    assert all(torch.equal(codec[name], tensor) for name, tensor in codec_from_audiocraft(theirs).items())
+    assert codec_from_audiocraft(theirs).keys() == codec.keys()
+
+
+def test_old_names_of_normalised_weights_are_read() -> None:
+    found = codec_from_audiocraft({"encoder.layers.0.conv.weight_g": IDS, "decoder.layers.3.conv.bias": MASK})
+    assert list(found) == [
+        "encoder.layers.0.conv.parametrizations.weight.original0",
+        "decoder.layers.3.conv.bias",
+    ]
+
+
+def test_what_the_configuration_says_counts(tmp_path: Path) -> None:
+    original = tiny.model(pad_mode="constant", seed=4)
+    bended = BendedAudioGen.load(tiny.save_audiocraft(original, tmp_path, longest=5.0))
+    assert bended.longest == 5.0 and bended.duration == 10.0
+    sound = torch.randn(1, 1, 6 * tiny.HOP)
+    assert torch.equal(
+        bended.module.encode(sound), original.audio_encoder.encode(sound, bandwidth=0.18).audio_codes[0]
+    )
+
+
+def test_stereo_is_two_signals_in_turn(tmp_path: Path) -> None:
+    original = tiny.model(channels=2)
+    bended = BendedMusicGen(tiny.save(original, tmp_path))
+    bended.set_generation_params(duration=1.0, use_sampling=False)
+    sound, codes = bended.generate(["abc"], return_tokens=True)
+    assert sound.shape == (1, 2, tiny.RATE) and codes.shape == (1, 8, 10)
+    left, right = (original.audio_encoder.decode(codes[None, :, k::2], [None])[0] for k in (0, 1))
+    assert torch.allclose(sound, torch.cat([left, right], 1), atol=1e-6)
+    assert not torch.equal(left, right)
+    stream = torch.cat(list(bended.stream(["abc"], block=0.3)), -1)
+    assert torch.allclose(stream, sound, atol=1e-6)
+    again = bended.module.encode(torch.cat([left, right], 1))
+    assert torch.equal(again[:, 0::2], bended.module.compression_model.encode(left))
+
+
+@pytest.mark.parametrize(
+    ("size", "layers", "heads", "weights"),
+    [(1024, 24, 16, 420e6), (1536, 48, 24, 1.84e9), (2048, 48, 32, 3.26e9)],
+    ids=["small", "medium", "large"],
+)
+def test_full_size_without_weights(size: int, layers: int, heads: int, weights: float) -> None:
+    """Names and shapes as audiocraft's published models have them."""
+    import transformers as library
+
+    decoder = library.MusicgenDecoderConfig(
+        hidden_size=size, num_hidden_layers=layers, num_attention_heads=heads, ffn_dim=4 * size
+    )
+    text = library.T5Config(d_model=768, num_layers=1)
+    codec = library.EncodecConfig(
+        sampling_rate=32000,
+        target_bandwidths=[2.2],
+        num_filters=64,
+        upsampling_ratios=[8, 5, 4, 4],
+        codebook_size=2048,
+        use_causal_conv=False,
+        use_conv_shortcut=False,
+    )
+    config = library.MusicgenConfig(text_encoder=text, audio_encoder=codec, decoder=decoder)
+    model = built(sizes_of(config), config.audio_encoder, config.text_encoder, device="meta")
+    shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    last = f"lm.transformer.layers.{layers - 1}"
+    assert shapes[f"{last}.self_attn.in_proj_weight"] == (3 * size, size)
+    assert shapes[f"{last}.cross_attention.in_proj_weight"] == (3 * size, size)
+    assert shapes[f"{last}.linear1.weight"] == (4 * size, size)
+    assert shapes[f"{last}.norm_cross.bias"] == (size,)
+    assert shapes["lm.emb.3.weight"] == (2049, size) and shapes["lm.linears.3.weight"] == (2048, size)
+    assert shapes["lm.condition_provider.conditioners.description.output_proj.weight"] == (size, 768)
+    assert sum(name.startswith("lm.") for name in shapes) == 12 + 12 * layers
+    lm = sum(weight.numel() for weight in model.lm.parameters())
+    assert lm == pytest.approx(weights, rel=0.05)
+    codec_names = codec_to_audiocraft(
+        {
+            name.removeprefix("compression_model.").replace(".model.", ".layers."): tensor
+            for name, tensor in model.state_dict().items()
+            if name.startswith("compression_model.")
+        }
+    )
+    assert tuple(codec_names["encoder.model.0.conv.conv.weight_v"].shape) == (64, 1, 7)
+    assert tuple(codec_names["decoder.model.3.convtr.convtr.weight_v"].shape) == (1024, 512, 16)
+    assert tuple(codec_names["decoder.model.1.lstm.weight_ih_l1"].shape) == (4096, 1024)
+    assert tuple(codec_names["quantizer.vq.layers.3._codebook.embed"].shape) == (2048, 128)
+    assert model.compression_model.hop == 640 and model.compression_model.decoder.late <= 12
