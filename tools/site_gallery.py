@@ -3,7 +3,7 @@
 Usage: python tools/site_gallery.py
 
 Each ``NAME.wav`` that an example writes becomes ``NAME.flac`` and a spectrogram ``NAME.png`` in
-build/gallery. Nothing is done again while the page, the model and this file stay as they are.
+build/gallery. Nothing is done again while the examples, the model and this file stay.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ def rendered() -> list[Path]:
 def _made_from() -> str:
     models = sorted((ROOT / "src" / "torchbend" / "shipped").glob("*.safetensors"))
     digest = hashlib.sha256()
-    for file in (PAGE, Path(__file__), *models):
+    for example in _EXAMPLE.finditer(PAGE.read_text(encoding="utf-8")):
+        digest.update(example[1].encode())
+    for file in (Path(__file__), *models):
         digest.update(file.read_bytes())
     return digest.hexdigest()
 
