@@ -11,6 +11,7 @@ __all__ = ["ALONE", "Together"]
 
 
 def _own(tensor: Tensor) -> Tensor:
+    """The tensor: a process that is alone has the sum."""
     return tensor
 
 
