@@ -6,6 +6,7 @@ PIP := $(PY) -m pip --disable-pip-version-check install --quiet --constraint con
 INSTALLED := $(VENV)/.installed
 WEIGHTS := $(VENV)/.demo-weights
 PEERS := $(VENV)/.bench-peers
+LAB := $(VENV)/.notebooks
 
 # One thread: steady timings, and the same numbers on every machine.
 export OMP_NUM_THREADS ?= 1
@@ -14,15 +15,16 @@ export OMP_NUM_THREADS ?= 1
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test docs bench lint wheel clean distclean
+.PHONY: help setup demo notebooks test docs bench lint wheel clean distclean
 
 help:
-	@echo "make demo    bend a RAVE with real sound: WAV files, recipes, a file for nn~, and a page"
-	@echo "make test    style, types, the wheel in an empty environment, all tests and doctests"
-	@echo "make docs    run the notebooks, and build the documentation site into build/site"
-	@echo "make bench   measure, and write docs/benchmarks.md"
-	@echo "make lint    style and types only"
-	@echo "make clean   remove what builds and tests leave (distclean: .venv too)"
+	@echo "make demo        bend a RAVE with real sound: WAV files, recipes, a file for nn~, and a page"
+	@echo "make notebooks   open the workshop's notebooks in a browser"
+	@echo "make test        style, types, the wheel in an empty environment, all tests and doctests"
+	@echo "make docs        run the notebooks, and build the documentation site into build/site"
+	@echo "make bench       measure, and write docs/benchmarks.md"
+	@echo "make lint        style and types only"
+	@echo "make clean       remove what builds and tests leave (distclean: .venv too)"
 
 setup: $(INSTALLED)
 
@@ -44,8 +46,19 @@ $(PEERS): $(INSTALLED)
 	@$(PIP) --editable ".[dev,bench]"
 	@touch $@
 
+# The notebooks need a part only of what the tests need, so that the first sound comes soon.
+$(LAB): pyproject.toml constraints.txt
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@echo "setting up $(VENV) for notebooks (minutes, the first time)"
+	@$(PIP) torch
+	@$(PIP) --editable ".[workshop]" jupyterlab
+	@touch $@
+
 demo: $(INSTALLED)
 	$(VENV)/bin/torchbend demo
+
+notebooks: $(LAB)
+	$(VENV)/bin/jupyter lab docs/notebooks/01-first-sounds.ipynb
 
 lint: $(INSTALLED)
 	$(PY) -m ruff check .
