@@ -39,7 +39,8 @@ def outputs_of(one: Any) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def ran() -> dict[str, Any]:
     """A notebook of all cells that ran in a kernel."""
-    head = "import torch, dandb\nfrom dandb import *\nx, z = torch.zeros(1, 400), torch.eye(2)"
+    head = "import sys, torch, dandb\nfrom dandb import *\nx, z = torch.zeros(1, 400), torch.eye(2)\n"
+    head += "plot_audio(x, display=False)\nprint({'plotly', 'matplotlib', 'PIL'} & {*sys.modules})"
     notebook = nbformat.v4.new_notebook()
     notebook.cells = [nbformat.v4.new_code_cell(source) for source in (head, *CELLS.values())]
     nbclient.NotebookClient(notebook, timeout=300, allow_errors=True, kernel_name="python3").execute()
@@ -50,6 +51,10 @@ def test_each_figure_is_drawn_exactly_once(ran: dict[str, Any]) -> None:
     mime = "application/vnd.plotly.v1+json"
     drawn = {name: sum(mime in data for data in outputs_of(ran[name])) for name in CELLS}
     assert drawn == dict(zip(CELLS, DRAWN, strict=True))
+
+
+def test_a_figure_that_is_not_drawn_loads_no_heavy_library(ran: dict[str, Any]) -> None:
+    assert [output["text"] for output in ran["head"].outputs] == ["set()\n"]
 
 
 def test_sounds_have_players_and_figures_have_words(ran: dict[str, Any]) -> None:
