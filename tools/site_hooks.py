@@ -52,7 +52,15 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
         "models/": [{card.stem: f"models/{card.name}"} for card in sorted(CARDS.glob("*.md"))],
     }
     config.nav = _filled(config.nav or [], made)
+    _add_unnamed(config.nav, Path(config.docs_dir))
     return config
+
+
+def _add_unnamed(nav: list[Any], docs: Path) -> None:
+    """Pages that mkdocs.yml does not name stand at the end of the how-to section."""
+    named = str(nav)
+    section = next(entry["How to"] for entry in nav if isinstance(entry, dict) and "How to" in entry)
+    section += [page.name for page in sorted(docs.glob("*.md")) if f"'{page.name}'" not in named]
 
 
 def _filled(nav: list[Any], made: dict[str, list[Any]]) -> list[Any]:

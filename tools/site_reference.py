@@ -79,7 +79,7 @@ PAGES: tuple[Page, ...] = (
         "interfaces-rave",
         "interfaces.rave",
         "A RAVE model that is bent and played. See [RAVE](../rave.md#streaming).",
-        _of("torchbend", "BendedRAVE Interface"),
+        _of("torchbend", "BendedRAVE Interface BendingInterface"),
     ),
     Page("rave", "rave", "The model family itself. See [RAVE](../rave.md).", ("torchbend.rave",)),
     Page(
@@ -148,7 +148,8 @@ def markdown(page: Page) -> str:
     """The page, to be filled by mkdocstrings."""
     entries = "".join(f"\n::: {name}\n" for name in names_of(page))
     anchor = f" {{#{page.names[0]}}}" if len(page.names) == 1 else ""
-    return f"# {page.title}{anchor}\n\n{page.lead}\n{entries}"
+    alias = '\n<a id="torchbend.TorchbendError"></a>\n' if page.file == "errors" else ""
+    return f"# {page.title}{anchor}\n\n{page.lead}\n{alias}{entries}"
 
 
 def index() -> str:
