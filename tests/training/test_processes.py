@@ -69,3 +69,9 @@ def test_statistics_of_batches_are_the_means_over_processes(runs: Path) -> None:
     assert means and any(float(one[name].abs().max()) > 0 for name in means)
     first = means[0]  # what comes after it depends on how a batch is normalised: half of it, or all
     torch.testing.assert_close(two[first], one[first], rtol=1e-4, atol=1e-7)
+
+
+def test_the_processes_take_leave_of_each_other(runs: Path) -> None:
+    said = (runs / "two.txt").read_text()
+    assert said.count("connected at the end: False") == 2 and "connected at the end: True" not in said
+    assert "destroy" not in said

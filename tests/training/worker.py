@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -28,6 +30,7 @@ def quantised() -> RAVEConfig:
 
 def main(corpus: str, out: Path) -> None:
     """Train over both phases; learn codes; learn the statistics of a batch normalisation."""
+    atexit.register(lambda: sys.stdout.write(f"connected at the end: {dist.is_initialized()}\n"))
     torch.set_num_threads(1)
     torch.randn_like = torch.zeros_like
     opened = Corpus.open(corpus)

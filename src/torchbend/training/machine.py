@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
 
 from torchbend.errors import DeviceError, MissingExtraError
@@ -32,11 +34,25 @@ def accelerated(device: str | None = None) -> Accelerator:
     except ImportError as error:
         raise MissingExtraError.of("accelerate", "train", "training") from error
     named = None if device is None else _named(device)
+    begun = _connected()
     found = Accelerator(cpu=named is not None and named.type == "cpu")
+    if _connected() and not begun:
+        atexit.register(_leave)
     own = found.device
     if named is not None and (named.type != own.type or named.index not in (None, own.index or 0)):
         raise _elsewhere(str(device), str(own))
     return found
+
+
+def _connected() -> bool:
+    """Whether this process belongs to a group of several."""
+    return dist.is_available() and dist.is_initialized()
+
+
+def _leave() -> None:
+    """Take leave of the others, at the end of the process: runs that follow each other share the group."""
+    if _connected():
+        dist.destroy_process_group()
 
 
 def _named(device: str) -> torch.device:
