@@ -114,7 +114,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         page.meta["hide"] = ["navigation"]  # they stand alone in their section
     if page.file.src_uri == "gallery.md":
         markdown = site_gallery.with_players(markdown)
-    return site_markdown.for_site(markdown)
+    return site_markdown.for_site(markdown, "../" * page.file.src_uri.count("/"))
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:

@@ -152,6 +152,14 @@ def test_pages_in_the_sites_markdown(page: str, site: str) -> None:
     assert site_markdown.for_site(page) == site
 
 
+def test_links_of_files_outside_of_the_pages_lead_into_the_site() -> None:
+    card = "[own](../../../docs/train-your-own.md#hours) [changes](docs/migrating.md)"
+    assert (
+        site_markdown.for_site(card, "../") == "[own](../train-your-own.md#hours) [changes](../migrating.md)"
+    )
+    assert site_markdown.for_site(card) == "[own](train-your-own.md#hours) [changes](migrating.md)"
+
+
 def test_docstrings_in_the_sites_markdown() -> None:
     told = site_docstrings.as_markdown("Twice ``x``.\n\n    >>> 2 * 2\n    4\n\nSee :func:`~torch.half`.")
     assert told == "Twice `x`.\n\n    ```pycon\n    >>> 2 * 2\n    4\n    ```\n\nSee `torch.half`."
