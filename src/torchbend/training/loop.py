@@ -210,6 +210,8 @@ class Loop(ABC, Generic[E, T]):
         try:
             return self.engine.train(x.to(self.accelerator.device, non_blocking=True), at.batch)
         except TrainingError as error:
+            if error.next_step is not None:
+                raise  # no sound is to blame
             raise TrainingError(
                 error.message,
                 site=f"step {at.step}: {self.data.places(at.epoch, at.batch)}",

@@ -141,20 +141,22 @@ class Stepping(ABC):
             The losses, without gradients, each as it is logged.
 
         Raises:
-            TrainingError: a loss is not finite; no weight has changed then.
+            TrainingError: a loss is not finite, or the networks cannot be compiled; no weight has changed
+                then.
         """
         self.seed()
         optimiser, losses_of = self.turn(batch)
         told: dict[str, Tensor] = {}
         parts = x.chunk(self._how.accumulate)
         for part in parts:
-            with self._rounded():
+            with self._rounded(), self._compiling():
                 losses, loss = losses_of(part)
             if not torch.isfinite(loss):
                 self._network.zero_grad(set_to_none=True)
                 got = ", ".join(f"{name} {float(value.detach()):.4g}" for name, value in losses.items())
                 raise TrainingError("a loss is not finite", site=f"step {self.step}", got=got)
-            (loss / len(parts)).backward()  # type: ignore[no-untyped-call]
+            with self._compiling():
+                (loss / len(parts)).backward()  # type: ignore[no-untyped-call]
             for name, value in losses.items():
                 told[name] = told.get(name, 0.0) + value.detach() / len(parts)
         self._learn(optimiser)
@@ -164,6 +166,24 @@ class Stepping(ABC):
         """Within it, networks run in 16 bits where the settings say so."""
         device, low = self.accelerator.device.type, self._how.precision == "bf16"
         return torch.autocast(device, torch.bfloat16, enabled=low)
+
+    @contextmanager
+    def _compiling(self) -> Iterator[None]:
+        """Within it, what the compiler cannot do is told."""
+        if not self._how.compile:
+            yield
+            return
+        from torch._dynamo.exc import TorchDynamoException
+
+        try:
+            yield
+        except TorchDynamoException as error:
+            raise TrainingError(
+                "the networks cannot be compiled here",
+                site="--compile",
+                got=" ".join(str(error).split())[:200] or type(error).__name__,
+                next_step="go on without --compile; on a CPU it needs a C++ compiler, as g++",
+            ) from error
 
     def seed(self) -> None:
         """Set PyTorch's chance to that of the next step."""
