@@ -3,7 +3,8 @@
 Usage: python tools/ship_model.py RUN EARLY HELD_OUT CORPUS [NAME]
 
     RUN       the folder of the training whose averaged weights are shipped
-    EARLY     the run, or a checkpoint of it, after a tenth of its steps: what the model has to beat
+    EARLY     the run, or a checkpoint of it, after a tenth of its steps: what the model has to beat, with its
+              weights as they are (so early, an average is worse)
     HELD_OUT  a folder of sounds that the training did not hear
     CORPUS    the preprocessed corpus of the training: the components of the latents are found on all of it
     NAME      of the model; sax
@@ -74,7 +75,7 @@ def main(run: str, early: str, held_out: str, corpus: str, name: str = "sax") ->
     reference = References(files).at(shipped.sample_rate, shipped.channels)
     found = [
         evaluate(shipped, reference, name),
-        evaluate(rave.load(early, ema=True), reference, "after a tenth of the steps", speed=False),
+        evaluate(rave.load(early), reference, "after a tenth of the steps", speed=False),
         evaluate_baseline(reference),
     ]
     card = path.with_suffix(".md")
