@@ -84,18 +84,17 @@ class BendedRAVE(BendingInterface):
         super().__init__(model.eval())
         self.batch_size = batch_size
         self.sample = sample
-        self._trace_all()
+        self.trace_methods()
 
-    def _trace_all(self) -> None:
+    def example_inputs(self) -> Mapping[str, Tensor]:
+        """A little noise for each of ``encode``, ``decode`` and ``forward``."""
         model = self.rave
         noise = torch.Generator().manual_seed(0)
         frames = max(_TRACED_FRAMES, _SHORTEST_TRACE // model.ratio)
         x = 0.1 * torch.randn(1, model.channels, frames * model.ratio, generator=noise)
         z = torch.randn(1, model.config.decoder_inputs, frames, generator=noise)
         x, z = x.to(model.latent_mean), z.to(model.latent_mean)
-        self.trace("encode", x)
-        self.trace("decode", z)
-        self.trace("forward", x)
+        return {"encode": x, "decode": z, "forward": x}
 
     def _mode(self) -> ExitStack:
         """One call at a time, sampling or not."""
