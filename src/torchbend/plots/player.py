@@ -188,7 +188,7 @@ def _section_html(section: Section) -> str:
 
 def _sheet(inside: str, caption: str) -> str:
     words = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
-    return f'<figure><div class="sheet">{inside}</div>{words}</figure>'
+    return f'<figure><div class="sheet" tabindex="0">{inside}</div>{words}</figure>'
 
 
 def _comparison_html(row: AudioComparison) -> str:
