@@ -42,4 +42,4 @@ def test_a_cell_without_a_number_is_a_cell(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_file_is_named_with_its_folder() -> None:
-    assert traced("/home/me/models/net.py") == "models/net.py:6"
+    assert traced("/opt/models/net.py") == "models/net.py:6"
