@@ -12,7 +12,7 @@ import numpy
 import pytest
 import torch
 
-from torchbend import Scale, rave
+from torchbend import InterpolateActivation, Scale, rave
 from torchbend.audio import read_audio
 from torchbend.errors import AudioFileError, CheckpointError, NonFiniteError, ShapeError, StreamError
 from torchbend.interfaces.rave import BendedRAVE
@@ -272,3 +272,17 @@ def test_what_is_looked_at_is_what_is_heard() -> None:
     model.sample = True
     drawn = model.get_activations("sigmoid$", fn="forward", x=x)["sigmoid"]
     assert not torch.equal(drawn, first)
+
+
+def test_inputs_of_callbacks_are_given_beside_the_models(bended: BendedRAVE) -> None:
+    z = torch.randn(2, 8, 4, generator=torch.Generator().manual_seed(0))
+    x = 0.1 * torch.randn(2, 1, 8192, generator=torch.Generator().manual_seed(1))
+    first = {name: bended.activation_names(name)[0] for name in ("encode", "decode", "forward")}
+    expected = {"encode": bended.encode(x), "decode": bended.decode(z), "forward": bended(x)}
+    for method, given in (("encode", x), ("decode", z), ("forward", x)):
+        bended.bend(InterpolateActivation(), f"{first[method]}$", fn=method)
+        mixed = getattr(bended, method)(given, interp_weights=[[0.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
+        bended.reset()
+        assert torch.allclose(mixed, expected[method][[1, 0, 1]], atol=1e-5), method
+    with pytest.raises(TypeError, match="interp"):
+        bended.decode(z, interp=[[0.0, 1.0]])

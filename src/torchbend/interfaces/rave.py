@@ -165,12 +165,13 @@ class BendedRAVE(BendingInterface):
 
     # -- audio to latents and back ---------------------------------------------------------------------------
 
-    def forward(self, x: Sound, *, sample_rate: int | None = None) -> Tensor:
+    def forward(self, x: Sound, *, sample_rate: int | None = None, **extra: Any) -> Tensor:
         """Encode and decode.
 
         Args:
             x: audio in [-1, 1], shape ``[B, C, T]``, ``[C, T]`` or ``[T]``; or one or several sound files.
             sample_rate: of ``x``, in Hz, to be checked against the model's.
+            extra: inputs of callbacks, by name, as ``interp_weights``.
 
         Returns:
             Shape ``[B, C, T]``.
@@ -183,15 +184,19 @@ class BendedRAVE(BendingInterface):
         x = self._audio(x, sample_rate)
         length = x.shape[-1]
         with self._mode():
-            return self._call("forward", (self._whole_frames(x),), {})[..., :length]  # type: ignore[no-any-return]
+            made: Tensor = self._call("forward", (self._whole_frames(x),), extra)
+        return made[..., :length]
 
-    def encode(self, x: Sound, postprocess: bool = False, *, sample_rate: int | None = None) -> Tensor:
+    def encode(
+        self, x: Sound, postprocess: bool = False, *, sample_rate: int | None = None, **extra: Any
+    ) -> Tensor:
         """Latents of audio.
 
         Args:
             x: audio in [-1, 1], shape ``[B, C, T]``, ``[C, T]`` or ``[T]``; or one or several sound files.
             postprocess: turn the latents to their principal components, the most telling first.
             sample_rate: of ``x``, in Hz, to be checked against the model's.
+            extra: inputs of callbacks, by name, as ``interp_weights``.
 
         Returns:
             Shape ``[B, latent_size, frames]``; a started frame is completed with silence.
@@ -204,12 +209,12 @@ class BendedRAVE(BendingInterface):
         x = self._whole_frames(self._audio(x, sample_rate))
         encoder = self.rave.encoder
         with self._mode():
-            raw = self._call("encode", (x,), {})
+            raw = self._call("encode", (x,), extra)
             z: Tensor = self._engine.call("encoder.latents()", encoder.latents, (raw,), {})
         return project(z, self.rave.latent_pca, self.rave.latent_mean) if postprocess else z
 
     def decode(
-        self, z: Tensor, preprocess: bool = False, *, fill: Literal["zeros", "noise"] = "zeros"
+        self, z: Tensor, preprocess: bool = False, *, fill: Literal["zeros", "noise"] = "zeros", **extra: Any
     ) -> Tensor:
         """Audio from latents.
 
@@ -217,6 +222,7 @@ class BendedRAVE(BendingInterface):
             z: shape ``[B, n, frames]`` or ``[n, frames]``; n is `latent_size`, or less with ``preprocess``.
             preprocess: ``z`` holds principal components.
             fill: what stands for components that ``z`` lacks.
+            extra: inputs of callbacks, by name, as ``interp_weights``.
 
         Returns:
             Shape ``[B, C, frames * ratio]``.
@@ -229,7 +235,7 @@ class BendedRAVE(BendingInterface):
         z = (z[None] if z.dim() == 2 else z).to(self.rave.latent_mean)
         if preprocess:
             z = unproject(z, self.rave.latent_pca, self.rave.latent_mean, fill=fill)
-        return self._call("decode", (z,), {})  # type: ignore[no-any-return]
+        return self._call("decode", (z,), extra)  # type: ignore[no-any-return]
 
     def get_dims_for_fidelity(self, fidelity: float) -> int:
         """How many principal components reconstruct this share (0 to 1) of the latents' variance."""
