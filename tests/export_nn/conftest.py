@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import json
-import time
-from collections.abc import Callable
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 import pytest
 import torch
 
+from torchbend.corpus.locking import lock, unlock
 from torchbend.interfaces.rave import BendedRAVE
 
 from .models import OPTIONS, bent_rave
@@ -26,7 +29,6 @@ class Export:
     Attributes:
         facts: of the JSON file beside it.
         options: that it was exported with.
-        seconds: that the export took.
         unplayed: the file, read once.
     """
 
@@ -34,7 +36,6 @@ class Export:
     bended: BendedRAVE
     facts: dict[str, Any]
     options: dict[str, Any]
-    seconds: float
     unplayed: Any = None
 
     def load(self) -> Any:
@@ -58,25 +59,42 @@ class Export:
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Export]:
     """``exported("v2")``: a configuration of `models.PRESETS` with two controls, exported for nn~.
 
-    Further arguments are those of the export; each combination is exported once.
+    Further arguments are those of the export; each combination is exported once, by whichever of the
+    processes that run tests side by side comes first.
     """
     made: dict[str, Export] = {}
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "exports"
 
     def export(name: str, **options: Any) -> Export:
-        key = f"{name} {sorted(options.items())}"
+        given = {**OPTIONS.get(name, {}), **options}
+        key = re.sub(r"\W+", "_", f"{name} {sorted(given.items())}").strip("_")
         if key not in made:
             bended = bent_rave(name)
-            path = tmp_path_factory.mktemp("nn") / f"{name}.ts"
-            began = time.monotonic()
-            torch.manual_seed(7)
-            given = {**OPTIONS.get(name, {}), **options}
-            bended.export(path, **given)
-            seconds = time.monotonic() - began
+            path = folder / key / f"{name}.ts"
+            with _alone(folder / f"{key}.lock"):
+                if not path.with_suffix(".json").is_file():  # it is written after the file
+                    path.parent.mkdir(exist_ok=True)
+                    with torch.random.fork_rng():
+                        torch.manual_seed(7)
+                        bended.export(path, **given)
             facts = json.loads(path.with_suffix(".json").read_text())
-            made[key] = Export(path, bended, facts, given, seconds)
+            made[key] = Export(path, bended, facts, given)
         return made[key]
 
     return export
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Within it, no other process is within it."""
+    path.parent.mkdir(exist_ok=True)
+    with path.open("ab") as file:
+        assert lock(file, 300), "another process exports for ever"
+        try:
+            yield
+        finally:
+            unlock(file)
 
 
 @pytest.fixture(autouse=True)

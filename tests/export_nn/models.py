@@ -16,11 +16,14 @@ from torchbend.rave.bottlenecks import Discrete
 FEW: dict[str, Any] = {"dilations": ((1,), (3,), (1,), (1,))}
 """Fewer layers, where what is tested is not the layers."""
 
+SOME: dict[str, Any] = {"dilations": ((1, 3, 9), (1,), (1,), (1,))}
+"""A few more: one of each kind."""
+
 CODES: dict[str, Any] = {"num_quantizers": 3, "codebook_size": 16}
 
 PRESETS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "v1": (("v1",), {}),
-    "v2": (("v2",), {}),
+    "v2": (("v2",), SOME),
     "v3": (("v3",), FEW),
     "discrete": (("discrete",), {**FEW, **CODES, "noise_augmentation": 0}),
     "discrete_noise": (("discrete",), {**FEW, **CODES, "noise_augmentation": 4}),
@@ -55,7 +58,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "v3": PLAIN,
     "causal": PLAIN,
     "nopqmf": PLAIN,
-    "brave": PLAIN,
+    "brave": {**PLAIN, "latents": 8},
     "two_signals": {**PLAIN, "channels": 2, "batch": 2},
     "double_rate": {**PLAIN, "sample_rate": 44100, "batch": 2},
 }

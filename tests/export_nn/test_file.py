@@ -15,7 +15,7 @@ from torchbend.export.check import MARK, code_digest, read_structure
 from torchbend.export.files import weights_hash
 
 from .conftest import Export
-from .models import PLAIN, bent_rave, small
+from .models import PLAIN, bent_additive, bent_rave, small
 
 
 def test_a_file_starts_from_silence_and_keeps_no_gradients(exported: Callable[..., Export]) -> None:
@@ -63,7 +63,7 @@ def test_nothing_else_is_left_in_the_folder(exported: Callable[..., Export]) -> 
 def test_an_export_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
     path = tmp_path / "model.ts"
     path.write_bytes(b"an older file")
-    bent_rave("brave").export(path, **PLAIN)
+    bent_additive().export(path)
     assert read_structure(path).ours
     assert {p.suffix for p in tmp_path.iterdir()} == {".json", ".maxpat", ".pd", ".ts"}
 

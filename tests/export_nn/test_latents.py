@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .conftest import Export
 from .models import FIDELITY, PLAIN, bent_rave
-from .playing import away, loaded, played, refused
+from .playing import away, played, refused
 
 FRAME = 2048
 
@@ -157,7 +157,7 @@ def test_what_cannot_be_played_is_refused_before_anything_is_written(
     assert error.wanted and error.got is not None
 
 
-def test_all_latents_are_played_when_all_are_asked_for(tmp_path: Path) -> None:
-    path = bent_rave("brave").export(tmp_path / "all.ts", latents=8, **PLAIN)
-    module = loaded(path)
-    assert module.encode(torch.randn(1, 1, 128)).shape == (1, 8, 1)
+def test_all_latents_are_played_when_all_are_asked_for(exported: Callable[..., Export]) -> None:
+    export = exported("brave")
+    assert export.options["latents"] == export.bended.latent_size == 8
+    assert export.load().encode(torch.randn(1, 1, 128)).shape == (1, 8, 1)

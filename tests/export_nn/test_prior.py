@@ -109,7 +109,7 @@ def test_what_it_makes_up_is_decoded(path: Path) -> None:
 
 
 def test_it_passes_the_check(path: Path) -> None:
-    report = check(path, blocks=(4096,), speed=False)
+    report = check(path, rates=(44100,), blocks=(4096,), speed=False)
     assert report.ok, str(report)
     assert [m["name"] for m in report.methods] == NAMES and "prior" in report.random
     assert report.state["prior"]["names"]
