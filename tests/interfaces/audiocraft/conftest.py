@@ -10,8 +10,6 @@ import pytest
 
 from torchbend.interfaces.audiocraft import BendedMusicGen
 
-pytest.importorskip("transformers")
-
 from . import tiny
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import huggingface_hub
 import pytest
 import torch
 from tests.documents.reading import code_cells
 
 from . import tiny
 from .hub import in_cache
+
+huggingface_hub = pytest.importorskip("huggingface_hub")
 
 CELLS = slice(8, 11)
 RATE = 64  # two frames in a second: the cells generate 35 seconds

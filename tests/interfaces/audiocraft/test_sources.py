@@ -10,7 +10,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import huggingface_hub
 import pytest
 import torch
 
@@ -19,6 +18,8 @@ from torchbend.interfaces.audiocraft import BendedAudioGen, BendedMusicGen
 
 from . import tiny
 from .hub import in_cache
+
+huggingface_hub = pytest.importorskip("huggingface_hub")
 
 
 @pytest.fixture(autouse=True)

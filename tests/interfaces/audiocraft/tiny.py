@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -171,8 +172,7 @@ def codec(encodec: Any) -> dict[str, Tensor]:
 
 
 def _library() -> Any:
-    import transformers
-
+    transformers: Any = pytest.importorskip("transformers")
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     return transformers
