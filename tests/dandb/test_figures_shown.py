@@ -27,9 +27,10 @@ CELLS = {
     "not wanted": "hidden = plot_latent_trajs(z, display=False); 1",
     "not wanted, then asked for": "hidden",
     "in vain": "plot_latent_trajs(z)\nplot_audio(torch.zeros(3, 2, 2))",
+    "two": "plot_latent_trajs(z, name='one')\nplot_latent_trajs(z, name='two')",
     "table": "dandb.make_audio_grid([[x, x]], columns=['a', 'b']);",
 }
-DRAWN = [2, 1, 2, 1, 1, 1, 1, 2, 0, 1, 1, 0]
+DRAWN = [2, 1, 2, 1, 1, 1, 1, 2, 0, 1, 1, 2, 0]
 
 
 def outputs_of(one: Any) -> list[dict[str, Any]]:
@@ -51,6 +52,10 @@ def test_each_figure_is_drawn_exactly_once(ran: dict[str, Any]) -> None:
     mime = "application/vnd.plotly.v1+json"
     drawn = {name: sum(mime in data for data in outputs_of(ran[name])) for name in CELLS}
     assert drawn == dict(zip(CELLS, DRAWN, strict=True))
+
+
+def test_figures_of_a_cell_appear_in_the_order_in_which_they_were_made(ran: dict[str, Any]) -> None:
+    assert [data["text/plain"][:4] for data in outputs_of(ran["two"])] == ["one:", "two:"]
 
 
 def test_a_figure_that_is_not_drawn_loads_no_heavy_library(ran: dict[str, Any]) -> None:

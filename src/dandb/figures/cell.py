@@ -40,6 +40,33 @@ class Shell:
 
         events.register("post_run_cell", once)
 
+    def draw_at_end_of_cell(self, draw: Callable[[], None]) -> None:
+        """Draw something when the running cell has ended, or before what `draw_waiting` is called for."""
+        waiting = _Waiting(self._shell.events, draw)
+        self._shell.events.register("post_run_cell", waiting)
+
+    def draw_waiting(self) -> None:
+        """Draw what waits for the end of the cell now, in the order in which it was made."""
+        for call in list(self._shell.events.callbacks["post_run_cell"]):
+            if isinstance(call, _Waiting):
+                call()
+
+
+class _Waiting:
+    """A drawing that waits for the end of a cell.
+
+    Args:
+        events: of IPython's shell.
+        draw: draws it.
+    """
+
+    def __init__(self, events: Any, draw: Callable[[], None]) -> None:
+        self._events, self._draw = events, draw
+
+    def __call__(self, *_: object) -> None:
+        self._events.unregister("post_run_cell", self)
+        self._draw()
+
 
 def running_shell() -> Shell | None:
     """The notebook's shell, or ``None`` in a program, in a terminal, and where IPython is not loaded."""

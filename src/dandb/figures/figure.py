@@ -140,13 +140,13 @@ class Figure:
             self.show()
         elif display is None and shell is not None:
             if shell.is_in_a_cell():
-                shell.at_end_of_cell(self._draw_unless_drawn)
+                shell.draw_at_end_of_cell(self._draw_unless_drawn)
             else:
                 self.show()
 
     def _draw_unless_drawn(self) -> None:
         if not self._drawn:
-            self._draw_in_notebook()
+            self.show()
 
     def _forget(self) -> None:
         self._drawn = False
@@ -176,8 +176,11 @@ class Figure:
 
     def _ipython_display_(self) -> None:
         """As the last line of a cell: drawn, unless it has been drawn in this cell."""
-        if running_shell() is None:
+        shell = running_shell()
+        if shell is None:
             raise NotImplementedError  # IPython shows the repr then
+        if shell.is_in_a_cell():
+            shell.draw_waiting()  # figures appear in the order in which they were made
         if not self._drawn:
             self.show()
 
