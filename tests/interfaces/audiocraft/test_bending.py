@@ -61,7 +61,9 @@ def test_a_bent_weight_is_the_weight_bent_by_hand(music: BendedMusicGen) -> None
     ],
 )
 def test_an_activation_is_bent_in_every_step(music: BendedMusicGen, activation: str, weight: str) -> None:
-    """What a linear layer takes or gives, times zero, is its weight times zero."""
+    """What a linear layer takes or gives, times zero, is its weight times zero; in a second window too."""
+    music.longest = 1.0
+    music.set_generation_params(duration=1.6, extend_stride=0.6)
     plain = codes_of(music)
     music.bend(tb.Scale(0.0), activation)
     by_activation = codes_of(music)
