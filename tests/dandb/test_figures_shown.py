@@ -71,7 +71,8 @@ def test_sounds_have_players_and_figures_have_words(ran: dict[str, Any]) -> None
     assert 'aria-label="sound 0"' in loop[1]["text/html"] and "data:audio/wav;base64," in loop[1]["text/html"]
     assert loop[2]["text/plain"].startswith("sound 1: Waveform and spectrogram: 0.009 s, mono")
     (table,) = outputs_of(ran["table"])
-    assert table["text/html"].count("<audio") == 2 and '<th scope="col">b</th>' in table["text/html"]
+    assert table["text/html"].count("<audio") == 2
+    assert '<th scope="col" style="text-align:left">b</th>' in table["text/html"]
 
 
 def test_a_button_draws_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

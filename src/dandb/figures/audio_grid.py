@@ -44,7 +44,9 @@ class AudioGrid(Figure):
             named = next(panel for panel in row if panel is not None).title.rsplit(" / ", 1)[0]
             cells = "".join(f"<td>{_cell(next(players), chart) if panel else ''}</td>" for panel in row)
             lines.append(f'<tr><th scope="row">{escape(named)}</th>{cells}</tr>')
-        columns = "".join(f'<th scope="col">{escape(head[-1])}</th>' for head in heads) if width > 1 else ""
+        left = 'style="text-align:left"'  # notebooks align tables to the right, the players are on the left
+        named_columns = "".join(f'<th scope="col" {left}>{escape(head[-1])}</th>' for head in heads)
+        columns = named_columns if width > 1 else ""
         top = f"<thead><tr><td></td>{columns}</tr></thead>" if columns else ""
         caption = f"<b>{escape(chart.title)}</b><br>{escape(chart.subtitle)}"
         return (
