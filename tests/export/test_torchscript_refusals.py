@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -122,3 +123,43 @@ def test_after_a_refusal_all_is_as_before(bended: tb.BendedModule) -> None:
     assert torch.equal(bended(x), before)
     bended.reset()
     assert torch.equal(bended(x), bended.module(x))
+
+
+class Counting(tb.BendingCallback):
+    """Louder with each call: it counts in its site's memory, as a number or as a tensor, or in a buffer."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__()
+        self.where = where
+        self.register_buffer("count", torch.zeros(1))
+
+    def bend(self, x: Tensor, site: Any) -> Tensor:
+        if self.where == "number":
+            site.memory["count"] = site.memory.get("count", 0) + x.shape[0]
+            count: Any = site.memory["count"]
+        else:
+            count = site.once("count", lambda: torch.zeros(1)) if self.where == "tensor" else self.count
+            count.add_(1)
+        out: Tensor = x * count
+        return out
+
+
+@pytest.mark.parametrize("where", ["number", "tensor", "buffer"])
+def test_a_callback_that_goes_on_from_call_to_call_is_refused(where: str, tmp_path: Path) -> None:
+    bended = tb.BendedModule(nn.Tanh())
+    bended.trace(torch.randn(1, 1, 64))
+    bended.bend(tb.Scale(2.0) >> Counting(where), "tanh$")
+    numbers = {"forward": (1, 1, 1, 1)}
+    for export in (bended.script, lambda: bended.export(tmp_path / "x.ts", methods=numbers)):
+        with pytest.raises(ExportError, match="remembers something from call to call") as told:
+            export()
+        assert told.value.site == "forward:tanh"
+        assert told.value.got == "'count', which each call changes"
+    assert not (tmp_path / "x.ts").exists()
+
+
+def test_what_is_drawn_once_is_no_reason_to_refuse(bended: tb.BendedModule) -> None:
+    drawing = tb.Mask(0.5, seed=1) >> tb.Normal(0.1, seed=2) >> tb.Permute(seed=3)
+    bended.bend(drawing, "sin$", "linear.weight$")
+    x = torch.randn(2, 4)
+    assert torch.allclose(bended.script().forward(x), bended(x))

@@ -17,6 +17,7 @@ from torchbend.errors import ExportError, TorchbendError
 from torchbend.export.accessors import accessors, check_name
 from torchbend.export.inputs import ExampleInputs
 from torchbend.export.ready import check_ready
+from torchbend.export.remembering import refuse_memory, remembered
 from torchbend.export.restoring import restored
 from torchbend.export.shell import Bench
 from torchbend.export.verify import verify
@@ -61,7 +62,9 @@ def script(
             shell = _prepared(bench)
             if not script:
                 return shell
+            before = remembered(engine)
             exported, told = _exported(bench, shell, accessors)
+            refuse_memory(engine, before)
             verify(bench, exported, told)
     _take_back(shell, exported)
     return exported
@@ -124,7 +127,9 @@ def compiled(
             tensors = {name: value for name, value in held.items() if isinstance(value, Tensor)}
             for name, tensor in tensors.items():
                 shell.register_buffer(name, tensor)
+            before = remembered(engine)
             exported, told = _exported(bench, shell, write, define)
+            refuse_memory(engine, before)
             texts = torch._C.ListType(torch._C.StringType.get())
             for name in held.keys() - tensors.keys():
                 exported._c._register_attribute(name, texts, held[name])
