@@ -114,3 +114,22 @@ def test_states_begin_as_they_were_and_reset_brings_them_back(tmp_path: Path) ->
     assert all(torch.allclose(bended(b), torch.from_numpy(f)) for b, f in zip(blocks, first, strict=True))
     stream.reset()
     assert all((stream(b) == f).all() for b, f in zip(blocks, first, strict=True))
+
+
+class Louder(tb.BendingCallback):
+    """Louder with each call."""
+
+    def bend(self, x: Tensor, site: Any) -> Tensor:
+        count: Tensor = site.once("count", lambda: torch.zeros(1))
+        return x * count.add_(1)
+
+
+@pytest.mark.parametrize("export", [export_onnx, export_pt2])
+def test_a_callback_that_goes_on_from_call_to_call_is_refused(
+    bended: tb.BendedModule, export: Callable[..., Any], tmp_path: Path
+) -> None:
+    bended.bend(Louder(), "sin")
+    with pytest.raises(ExportError, match="remembers something from call to call") as told:
+        export(bended._engine, tmp_path / "net.file")
+    assert (told.value.site, told.value.got) == ("forward:sin", "'count', which each call changes")
+    assert not list(tmp_path.iterdir())

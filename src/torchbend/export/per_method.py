@@ -11,6 +11,7 @@ from torchbend.bending.engine import Engine
 from torchbend.export.functional import Functional
 from torchbend.export.metadata import file_for
 from torchbend.export.program import chosen_methods, refuse_unfit
+from torchbend.export.remembering import refuse_memory, remembered
 from torchbend.export.restoring import restored
 
 __all__ = ["write_each"]
@@ -51,7 +52,9 @@ def write_each(
                 final = file_for(target, method, len(chosen), ending)
                 unfinished = final.with_name(f".{final.stem}.part{ending}")
                 made.append((unfinished, final))
-                write(Functional(engine, method, example), unfinished)
+                functional = Functional(engine, method, example)
+                _refuse_memory(functional)
+                write(functional, unfinished)
                 engine.changed()
             for unfinished, final in made:
                 unfinished.replace(final)
@@ -59,3 +62,11 @@ def write_each(
             for unfinished, _ in made:
                 unfinished.unlink(missing_ok=True)
     return [final for _, final in made]
+
+
+def _refuse_memory(functional: Functional) -> None:
+    """Say no to callbacks that a second call of the same inputs finds otherwise than the first."""
+    functional(*functional.arguments())  # draws are made
+    before = remembered(functional.engine)
+    functional(*functional.arguments())
+    refuse_memory(functional.engine, before)
