@@ -160,3 +160,31 @@ def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(MissingExtraError, match=r"torchbend\[workshop\]"):
         figure.save(tmp_path / "x.png")
+
+
+@pytest.mark.parametrize("name", ["$5 and $6", r"gain $\nosuch$", "_0", "a_{b}^c"])
+def test_names_are_written_as_they_are(name: str, tmp_path: Path) -> None:
+    figure = dandb.plot_features([[0.0, 1.0], [1.0, 0.0]], [name, "b"], [name, "b"], False, name=name)
+    figure.save(tmp_path / "x.png")
+    drawn = figure.matplotlib()
+    legend = next(axes.get_legend() for axes in drawn.axes)
+    assert legend is not None and [words.get_text() for words in legend.get_texts()] == [name, "b"]
+    assert not any(words.get_parse_math() for words in (*drawn.texts, *legend.get_texts()))
+
+
+def test_plotly_gets_no_entities_that_it_would_show() -> None:
+    figure = dandb.plot_audio(torch.zeros(9), 'it\'s a "<b>loud" & kick', display=False)
+    title = figure.plotly.layout.title.text
+    assert 'it\'s a "&lt;b>loud" &amp; kick'.replace("b>", "b&gt;") in title
+    assert "&quot;" not in figure.plotly.to_json() and "&#x27;" not in figure.plotly.to_json()
+
+
+def test_a_table_of_players_keeps_its_names(tmp_path: Path) -> None:
+    x = torch.zeros(9)
+    path = dandb.make_audio_grid([[None, x], [x, x]], ["a / b", "c"], ["d / e", "f"], False).save(
+        tmp_path / "x.html"
+    )
+    heads = re.findall(r'<th scope="(row|col)"[^>]*>([^<]*)</th>', path.read_text(encoding="utf-8"))
+    assert heads == [("col", "d / e"), ("col", "f"), ("row", "a / b"), ("row", "c")]
+    one = dandb.make_audio_grid({"g / h": x}, display=False)
+    assert re.findall(r"<th [^>]*>([^<]*)</th>", one.html()) == ["g / h"]

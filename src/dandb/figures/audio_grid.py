@@ -27,7 +27,16 @@ _MOST = 100
 
 
 class AudioGrid(Figure):
-    """A table of players, each below the waveform of its sound; in files other than HTML, the waveforms."""
+    """A table of players, each below the waveform of its sound; in files other than HTML, the waveforms.
+
+    Args:
+        chart: a panel and a player for each sound.
+        rows, columns: their names; a table of one column may have none for it.
+    """
+
+    def __init__(self, chart: Chart, rows: Sequence[str], columns: Sequence[str]) -> None:
+        super().__init__(chart)
+        self.rows, self.columns = tuple(rows), tuple(columns)
 
     def html(self) -> str:
         """A page that needs nothing from elsewhere."""
@@ -37,17 +46,13 @@ class AudioGrid(Figure):
         """The table as a piece of HTML."""
         chart = self.chart
         players = iter(chart.players)
-        width = len(chart.rows[0])
-        heads = [panel.title.rsplit(" / ", 1) if panel else ["", ""] for panel in chart.rows[0]]
         lines = []
-        for row in chart.rows:
-            named = next(panel for panel in row if panel is not None).title.rsplit(" / ", 1)[0]
+        for named, row in zip(self.rows, chart.rows, strict=True):
             cells = "".join(f"<td>{_cell(next(players), chart) if panel else ''}</td>" for panel in row)
             lines.append(f'<tr><th scope="row">{escape(named)}</th>{cells}</tr>')
         left = 'style="text-align:left"'  # notebooks align tables to the right, the players are on the left
-        named_columns = "".join(f'<th scope="col" {left}>{escape(head[-1])}</th>' for head in heads)
-        columns = named_columns if width > 1 else ""
-        top = f"<thead><tr><td></td>{columns}</tr></thead>" if columns else ""
+        columns = "".join(f'<th scope="col" {left}>{escape(name)}</th>' for name in self.columns)
+        top = f"<thead><tr><td></td>{columns}</tr></thead>" if any(self.columns) else ""
         caption = f"<b>{escape(chart.title)}</b><br>{escape(chart.subtitle)}"
         return (
             f'<div style="{ground(chart)};overflow-x:auto;font:13px system-ui,sans-serif">'
@@ -118,7 +123,7 @@ def make_audio_grid(
         theme=theme_of(theme),
         players=tuple(players),
     )
-    grid = AudioGrid(chart)
+    grid = AudioGrid(chart, row_names, column_names)
     grid.appear(display)
     return grid
 

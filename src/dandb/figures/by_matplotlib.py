@@ -37,11 +37,17 @@ def matplotlib_figure(chart: Chart) -> Figure:
         MissingExtraError: matplotlib is not installed.
     """
     try:
+        from matplotlib import rc_context
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingExtraError.of("matplotlib", "workshop", "a figure in a file") from error
+    with rc_context({"text.parse_math": False}):  # names are names: "$5 and $6" is no formula
+        return _drawn(chart, Figure)
+
+
+def _drawn(chart: Chart, kind: type[Figure]) -> Figure:
     layout, look = layout_of(chart), chart.theme.look
-    figure = Figure(figsize=(WIDTH / 100, layout.height / 100), dpi=100, facecolor=look.paper)
+    figure = kind(figsize=(WIDTH / 100, layout.height / 100), dpi=100, facecolor=look.paper)
     for row, column, panel in chart.panels():
         place = _place(layout, row, column)
         axes = figure.add_axes(place)
@@ -204,11 +210,16 @@ def _bar(
 
 def _list(axes: Axes, panel: Panel, theme: Theme) -> None:
     """The legend at the right of a panel."""
+    from matplotlib.collections import Collection
+    from matplotlib.lines import Line2D
+
     names = {mark.name for mark in panel.marks if isinstance(mark, Curve | Dots) and mark.listed}
-    handles, labels = axes.get_legend_handles_labels()
-    kept = [(handle, label) for handle, label in zip(handles, labels, strict=True) if label in names]
+    # By hand: matplotlib's own list leaves out names that begin with "_", as those of activations do.
+    drawn = [artist for artist in axes.get_children() if isinstance(artist, Line2D | Collection)]
+    drawn.sort(key=lambda artist: artist.get_zorder())
+    kept = {str(artist.get_label()): artist for artist in drawn if artist.get_label() in names}
     if kept:
         axes.legend(
-            *zip(*kept, strict=True), loc="upper left", bbox_to_anchor=(1.005, 1.02), frameon=False,
+            list(kept.values()), list(kept), loc="upper left", bbox_to_anchor=(1.005, 1.02), frameon=False,
             fontsize=8, labelcolor=theme.look.ink, handlelength=1.8, labelspacing=0.35, borderpad=0.2,
         )  # fmt: skip

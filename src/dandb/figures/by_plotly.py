@@ -58,8 +58,8 @@ def _on(key: str) -> dict[str, str]:
 
 def _frame(chart: Chart, layout: Layout) -> dict[str, Any]:
     look = chart.theme.look
-    title = f"<b>{escape(chart.title)}</b>"
-    lines = "<br>".join(escape(line) for line in subtitle_lines(chart))
+    title = f"<b>{_plain(chart.title)}</b>"
+    lines = "<br>".join(_plain(line) for line in subtitle_lines(chart))
     if lines:
         title += f'<br><span style="font-size:12px;color:{look.soft}">{lines}</span>'
     return {
@@ -99,7 +99,7 @@ def _x_axis(
     if panel.x_limits:
         axis["range"] = list(panel.x_limits)
     if panel.x_label and panel.axes:
-        axis["title"] = {"text": escape(panel.x_label), "font": {"size": 12}, "standoff": 6}
+        axis["title"] = {"text": _plain(panel.x_label), "font": {"size": 12}, "standoff": 6}
     return axis
 
 
@@ -113,10 +113,10 @@ def _y_axis(panel: Panel, theme: Theme, key: str, up: tuple[float, float], heigh
     if panel.y_ticks is not None:
         axis |= {
             "tickvals": [place for place, _ in panel.y_ticks],
-            "ticktext": [escape(word) for _, word in panel.y_ticks],
+            "ticktext": [_plain(word) for _, word in panel.y_ticks],
         }
     if panel.y_label and panel.axes:
-        axis["title"] = {"text": escape(panel.y_label), "font": {"size": 12}, "standoff": 8}
+        axis["title"] = {"text": _plain(panel.y_label), "font": {"size": 12}, "standoff": 8}
     return axis
 
 
@@ -140,10 +140,10 @@ def _labels(
     shared = {"xref": "paper", "yref": "paper", "showarrow": False, "xanchor": "left"}
     found: list[dict[str, Any]] = []
     if panel.title:
-        words = {"text": escape(panel.title), "font": {"size": 13, "color": theme.look.ink}}
+        words = {"text": _plain(panel.title), "font": {"size": 13, "color": theme.look.ink}}
         found.append({**shared, **words, "x": across[0], "y": up[1], "yanchor": "bottom", "yshift": 4})
     if panel.side:
-        words = {"text": escape(panel.side), "font": {"size": 11, "color": theme.look.soft}}
+        words = {"text": _plain(panel.side), "font": {"size": 11, "color": theme.look.soft}}
         place = {"x": across[1], "y": sum(up) / 2, "yanchor": "middle", "xshift": 4}
         found.append({**shared, **words, **place})
     return found
@@ -153,7 +153,7 @@ def _words(mark: Words, theme: Theme, key: str) -> list[dict[str, Any]]:
     shared = {"xref": f"x{key}", "yref": f"y{key}", "showarrow": False}
     shared |= {"font": {"size": 10, "color": theme.look.soft}, "yanchor": "middle", "borderpad": 0}
     anchor = "center" if mark.centred else "left"
-    return [{**shared, "x": x, "y": y, "text": escape(text), "xanchor": anchor} for x, y, text in mark.places]
+    return [{**shared, "x": x, "y": y, "text": _plain(text), "xanchor": anchor} for x, y, text in mark.places]
 
 
 def _trace(
@@ -174,7 +174,7 @@ def _curve(mark: Curve, theme: Theme) -> dict[str, Any]:
         "type": "scatter",
         "x": mark.x,
         "y": mark.y,
-        "name": escape(mark.name),
+        "name": _plain(mark.name),
         "mode": "lines+markers" if mark.dots else "lines",
         "line": {"color": colour, "width": mark.width, "dash": style},
         "marker": {"color": colour, "size": 4},
@@ -184,7 +184,7 @@ def _curve(mark: Curve, theme: Theme) -> dict[str, Any]:
     if mark.colour == GUIDE:
         return {**trace, "hoverinfo": "skip"}
     words = mark.hover or "%{x:.6~g}: %{y:.4~g}"
-    trace["hovertemplate"] = f"{words}<extra>{escape(mark.name)}</extra>"
+    trace["hovertemplate"] = f"{words}<extra>{_plain(mark.name)}</extra>"
     if mark.details is not None:
         trace["customdata"] = mark.details
     return trace
@@ -215,7 +215,7 @@ def _heat_map(mark: HeatMap, theme: Theme, place: tuple[float, tuple[float, floa
 def _bar(name: str, theme: Theme, place: tuple[float, tuple[float, float]]) -> dict[str, Any]:
     right, (low, high) = place
     return {
-        "title": {"text": escape(name), "side": "right", "font": {"size": 11}},
+        "title": {"text": _plain(name), "side": "right", "font": {"size": 11}},
         "x": right,
         "xanchor": "left",
         "xpad": 8,
@@ -245,10 +245,10 @@ def _dots(mark: Dots, theme: Theme, place: tuple[float, tuple[float, float]]) ->
         "mode": "markers",
         "x": mark.x,
         "y": mark.y,
-        "name": escape(mark.name),
+        "name": _plain(mark.name),
         "marker": marker,
         "showlegend": mark.listed,
-        "text": [escape(name) for name in mark.names] or None,
+        "text": [_plain(name) for name in mark.names] or None,
         "hovertemplate": ("%{text}<br>" if mark.names else "") + "%{x:.4~g}, %{y:.4~g}",
     }
 
@@ -260,7 +260,7 @@ def _picture(mark: Picture) -> dict[str, Any]:
         "x0": 0.5,
         "y0": 0.5,
         "hoverinfo": "skip",
-        "name": escape(mark.name),
+        "name": _plain(mark.name),
     }
 
 
@@ -277,3 +277,8 @@ def png_of(pixels: np.ndarray) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
     return file.getvalue()
+
+
+def _plain(words: str) -> str:
+    """Words without markup: plotly reads ``&lt;`` and ``&amp;``, but it shows ``&quot;`` as it stands."""
+    return escape(words, quote=False)
