@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import ssl
+import string
 import time
 import urllib.error
 import urllib.request
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from dandb.registry import Entry, checksum
 from torchbend.corpus.locking import lock
@@ -181,7 +182,8 @@ def _answer(entry: Entry, have: int) -> Iterator[tuple[Any, int]]:
     if have:
         headers["Range"] = f"bytes={have}-"
     try:
-        answer = _opener().open(urllib.request.Request(entry.url, headers=headers), timeout=TIMEOUT)
+        address = quote(entry.url, safe=string.punctuation)  # spaces and letters beyond ASCII
+        answer = _opener().open(urllib.request.Request(address, headers=headers), timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
         with error:
             if error.code == 416 and have:  # the file is shorter there than what had arrived

@@ -26,6 +26,7 @@ SUFFIXES = (".safetensors", ".ts", ".ckpt", ".pt", ".pth", ".pt2")
 _SCHEMES = ("https", "http", "file")
 _FORMAT = "dandb models"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+_HOST = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?|[0-9a-f:.]*:[0-9a-f:.]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -209,10 +210,15 @@ def _suffix(url: str) -> str:
     return PurePosixPath(unquote(urlsplit(url).path)).suffix.lower()
 
 
+def _is_host(name: str | None) -> bool:
+    """Whether this can be a host: letters of ASCII, others as in ``xn--bcher-kva``."""
+    return name is not None and _HOST.fullmatch(name) is not None
+
+
 def _is_address(url: str) -> bool:
     try:
         parts = urlsplit(url)
     except ValueError:
         return False
-    there = bool(parts.hostname) if parts.scheme != "file" else not parts.netloc
+    there = _is_host(parts.hostname) if parts.scheme != "file" else not parts.netloc
     return parts.scheme in _SCHEMES and there and _suffix(url) in SUFFIXES

@@ -115,6 +115,17 @@ def test_a_spoilt_file_in_the_cache_is_fetched_again(site: Site, tmp_path: Path)
     assert fetch(entry(site), tmp_path).read_bytes() == DATA
 
 
+def test_an_address_may_hold_any_letters(site: Site, tmp_path: Path) -> None:
+    site.files["/my%20v%C3%B6gel%20%231.ts"] = DATA
+    assert fetch(entry(site, "/my vögel %231.ts"), tmp_path).read_bytes() == DATA
+
+
+@pytest.mark.parametrize("host", ["a" * 64 + ".example", "bücher.example", "a..b", "", "a b"])
+def test_a_host_that_cannot_be_is_told_before_it_is_asked(host: str) -> None:
+    with pytest.raises(DownloadError, match="an entry of the registry is wrong"):
+        Entry("birds", f"https://{host}/birds.ts", "0" * 64, 1)
+
+
 def test_nobody_there(site: Site, tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
