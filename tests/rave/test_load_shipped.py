@@ -38,6 +38,9 @@ def test_a_path_that_exists_wins(tmp_path: Path) -> None:
     (tmp_path / "sax").mkdir()
     (tmp_path / "kept.safetensors").rename(tmp_path / "sax" / "own.safetensors")
     assert tb.rave.load("sax").latent_size == 4
+    (tmp_path / "sax" / "own.safetensors").rename(tmp_path / "sax" / "sound.wav")
+    with pytest.raises(CheckpointError, match=r"model_path\('sax'\)"):  # a folder of sounds has the name
+        tb.rave.load("sax")
 
 
 @pytest.mark.parametrize("name", ["saxo", "sax.ts", "./sax", "models/sax"])

@@ -71,8 +71,15 @@ def locate(path: str | os.PathLike[str]) -> Source:
         site=str(given),
         wanted="a .ckpt in it or below, or one model in it",
         got=", ".join(sorted(entry.name for entry in given.iterdir())[:8]) or "an empty folder",
-        next_step="name the file of the model" if own else None,
+        next_step="name the file of the model" if own else _elsewhere(given),
     )
+
+
+def _elsewhere(folder: Path) -> str | None:
+    """A word to those who meant a model that comes with the package, and have a folder of its name."""
+    if os.fspath(folder) not in model_paths():
+        return None
+    return f"for the model that comes with the package: torchbend.shipped.model_path({os.fspath(folder)!r})"
 
 
 def _configuration(checkpoint: Path, folder: Path | None) -> Path | None:
