@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -128,7 +129,7 @@ def _checked(similarity: Tensor) -> Tensor:
     return (values + values.T) / 2
 
 
-def _checked_count(n_clusters: int | None, threshold: float | None, channels: int) -> int:
+def _checked_count(n_clusters: object, threshold: float | None, channels: int) -> int:
     if n_clusters is not None and threshold is not None:
         raise TorchbendError(
             "n_clusters and threshold both say where to stop", wanted="one of them", got="both"
@@ -136,11 +137,12 @@ def _checked_count(n_clusters: int | None, threshold: float | None, channels: in
     if threshold is not None and not -1 <= threshold <= 1:
         raise TorchbendError("a similarity lies between -1 and 1", site="threshold", got=threshold)
     wanted = min(_DEFAULT_COUNT, channels) if n_clusters is None else n_clusters
-    if not isinstance(wanted, int) or isinstance(wanted, bool) or not 1 <= wanted <= channels:
+    whole = int(wanted) if isinstance(wanted, int | np.integer) and not isinstance(wanted, bool) else 0
+    if not 1 <= whole <= channels:
         raise TorchbendError(
             "there cannot be this many clusters",
             site="n_clusters",
             wanted=f"1 to {channels}, the number of channels",
             got=wanted,
         )
-    return wanted
+    return whole
