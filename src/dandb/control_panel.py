@@ -169,11 +169,12 @@ class ControlPanel:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             made = getattr(self.bended, self.fn)(**self.inputs)
-        if not isinstance(made, Tensor) or not 1 <= made.dim() <= 3 or not made.is_floating_point():
+        fits = isinstance(made, Tensor) and 1 <= made.dim() <= 3 and made.numel() > 0
+        if not fits or not made.is_floating_point():
             raise TorchbendError(
                 "this is no sound",
                 site=f"{self.fn}()",
-                wanted="[T], [C, T] or [B, C, T]",
+                wanted="[T], [C, T] or [B, C, T], one sample at least",
                 got=list(made.shape) if isinstance(made, Tensor) else type(made).__name__,
             )
         sound = made[0] if made.dim() == 3 else made
