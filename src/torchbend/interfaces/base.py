@@ -116,7 +116,7 @@ class BendingInterface(BendedWrapper):
         Raises:
             ExportError: such a model cannot be exported to this target, or something in it cannot.
         """
-        if target not in self.export_targets:
+        if target in BendingInterface.export_targets and target not in self.export_targets:
             known = ", ".join(self.export_targets)
             raise ExportError(
                 f"{type(self).__name__} cannot be exported to {target!r}: {self.why_no_export}",
