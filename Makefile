@@ -7,6 +7,8 @@ INSTALLED := $(VENV)/.installed
 WEIGHTS := $(VENV)/.demo-weights
 PEERS := $(VENV)/.bench-peers
 LAB := $(VENV)/.notebooks
+# In containers, where everybody is root, Jupyter has to be told that this is meant.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 # One thread: steady timings, and the same numbers on every machine.
 export OMP_NUM_THREADS ?= 1
@@ -58,7 +60,7 @@ demo: $(INSTALLED)
 	$(VENV)/bin/torchbend demo
 
 notebooks: $(LAB)
-	$(VENV)/bin/jupyter lab docs/notebooks/01-first-sounds.ipynb
+	$(VENV)/bin/jupyter lab $(AS_ROOT) docs/notebooks/01-first-sounds.ipynb
 
 lint: $(INSTALLED)
 	$(PY) -m ruff check .
