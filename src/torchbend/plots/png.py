@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from torchbend.errors import TorchbendError
 
-__all__ = ["COLOUR_MAP", "indexed_png"]
+__all__ = ["COLOUR_MAP", "indexed_png", "rgb_png"]
 
 # Dark blue over teal and green to pale yellow. Lightness rises evenly, so that the map reads the same in
 # grey and with the common kinds of colour blindness.
@@ -60,15 +60,41 @@ def indexed_png(image: NDArray[np.uint8], palette: NDArray[np.uint8] = COLOUR_MA
             wanted="uint8 pixels [height, width] and a palette [256, 3]",
             got=f"{image.dtype} {list(image.shape)} and {list(palette.shape)}",
         )
-    height, width = image.shape
-    # Each line begins with its filter: 0, none, as advised for indexed colours.
-    lines = np.zeros((height, width + 1), dtype=np.uint8)
-    lines[:, 1:] = image
-    header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
+    # The filter of each line is 0, none, as advised for indexed colours.
+    return _file(image[..., None], 3, _chunk(b"PLTE", palette.tobytes()))
+
+
+def rgb_png(image: NDArray[np.uint8]) -> bytes:
+    """A PNG of 8 bits for each of three colours (PNG specification, third edition; colour type 2).
+
+    Args:
+        image: colours ``[height, width, 3]``, the top row first.
+
+    Returns:
+        The bytes of the file.
+
+    Raises:
+        TorchbendError: the image has another shape or type, or no pixel.
+    """
+    if image.ndim != 3 or image.shape[2] != 3 or image.size == 0 or image.dtype != np.uint8:
+        raise TorchbendError(
+            "cannot be drawn as PNG",
+            wanted="uint8 colours [height, width, 3]",
+            got=f"{image.dtype} {list(image.shape)}",
+        )
+    return _file(image, 2)
+
+
+def _file(pixels: NDArray[np.uint8], colour_type: int, palette: bytes = b"") -> bytes:
+    """The file of pixels ``[height, width, bytes of each]``."""
+    height, width, depth = pixels.shape
+    lines = np.zeros((height, width * depth + 1), dtype=np.uint8)
+    lines[:, 1:] = pixels.reshape(height, -1)
+    header = struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n"
         + _chunk(b"IHDR", header)
-        + _chunk(b"PLTE", palette.tobytes())
+        + palette
         + _chunk(b"IDAT", zlib.compress(lines.tobytes(), 9))
         + _chunk(b"IEND", b"")
     )

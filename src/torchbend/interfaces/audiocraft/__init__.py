@@ -2,7 +2,7 @@
 
 from torchbend.interfaces.audiocraft.audiogen import BendedAudioGen
 from torchbend.interfaces.audiocraft.musicgen import BendedMusicGen
-from torchbend.interfaces.audiocraft.schedule import Curve
 from torchbend.interfaces.audiocraft.tiny import tiny_model
+from torchbend.interfaces.schedule import Curve
 
 __all__ = ["BendedAudioGen", "BendedMusicGen", "Curve", "tiny_model"]

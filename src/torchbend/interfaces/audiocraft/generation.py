@@ -17,8 +17,8 @@ from torchbend.interfaces.audiocraft.codec import Tail
 from torchbend.interfaces.audiocraft.model import AudiocraftModel
 from torchbend.interfaces.audiocraft.past import Past, Words
 from torchbend.interfaces.audiocraft.sampling import GenerationParams, drawn, guided
-from torchbend.interfaces.audiocraft.schedule import Schedule
 from torchbend.interfaces.audiocraft.windows import Delayed, Window, windows
+from torchbend.interfaces.schedule import Schedule
 
 __all__ = ["Generation"]
 

@@ -24,9 +24,9 @@ from torchbend.interfaces.audiocraft.sources import (
     AUDIOCRAFT_FILES,
     folder_of,
     has_audiocraft_layout,
-    has_transformers_layout,
 )
 from torchbend.interfaces.base import BendingInterface
+from torchbend.interfaces.sources import has_transformers_layout
 from torchbend.module.bending import BendHandle
 from torchbend.module.selection import Selection
 

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torchbend.errors import CheckpointError
 from torchbend.interfaces.audiocraft.codec import Codec
 from torchbend.interfaces.audiocraft.language import LanguageModel, LanguageSizes
-from torchbend.interfaces.audiocraft.libraries import transformers
 from torchbend.interfaces.audiocraft.model import AudiocraftModel
+from torchbend.interfaces.libraries import transformers
 
 __all__ = ["Loaded", "built", "filled", "tokenizer_of"]
 
@@ -50,7 +50,7 @@ def built(
         CheckpointError: a codec of another kind.
         MissingExtraError: transformers is not installed.
     """
-    library = transformers()
+    library = transformers("MusicGen and AudioGen")
     if codec_config.normalize or codec_config.chunk_length_s is not None:
         raise CheckpointError(
             "a codec that works in chunks, or normalises them, belongs to none of these models",
@@ -103,7 +103,7 @@ def tokenizer_of(folder: Path) -> Any:
     if not any((folder / name).is_file() for name in ("tokenizer.json", "spiece.model")):
         raise _no_tokenizer(folder, "neither tokenizer.json nor spiece.model")
     try:
-        return transformers().AutoTokenizer.from_pretrained(folder)
+        return transformers("MusicGen and AudioGen").AutoTokenizer.from_pretrained(folder)
     except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
         raise _no_tokenizer(folder, str(error).strip().split("\n")[0][:200]) from error
 

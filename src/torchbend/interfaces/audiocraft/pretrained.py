@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,10 @@ from torch import Tensor
 
 from torchbend.errors import CheckpointError
 from torchbend.interfaces.audiocraft.language import LanguageSizes
-from torchbend.interfaces.audiocraft.libraries import transformers
 from torchbend.interfaces.audiocraft.loaded import Loaded, built, filled, tokenizer_of
 from torchbend.interfaces.audiocraft.names import codec_from_audiocraft, language_from_transformers
-from torchbend.weights_file import load_tensors
+from torchbend.interfaces.libraries import transformers
+from torchbend.interfaces.sources import model_type, weights_of
 
 __all__ = ["read_pretrained", "sizes_of"]
 
@@ -25,10 +24,10 @@ def read_pretrained(folder: Path) -> Loaded:
         CheckpointError: it is a model of another kind, or weights do not fit.
         WeightsFileError: weights cannot be read without running code.
     """
-    library = transformers()
-    _check_kind(folder / "config.json")
+    library = transformers("MusicGen and AudioGen")
+    _check_kind(folder)
     config = library.MusicgenConfig.from_pretrained(folder)
-    weights = _weights(folder)
+    weights = weights_of(folder)
     model = built(sizes_of(config), config.audio_encoder, config.text_encoder, config.decoder.audio_channels)
     site = str(folder)
     filled(model.lm, language_from_transformers(weights), site, assign=True)
@@ -85,39 +84,21 @@ def fill_text_encoder(model: Any, weights: dict[str, Tensor], site: str) -> None
     filled(model.text_encoder, {**both, **rest}, site)
 
 
-def _check_kind(path: Path) -> None:
-    try:
-        kind = json.loads(path.read_text(encoding="utf-8")).get("model_type")
-    except (OSError, ValueError, AttributeError) as error:
-        raise CheckpointError("the configuration cannot be read", site=str(path), got=str(error)) from error
+def _check_kind(folder: Path) -> None:
+    kind = model_type(folder)
     if kind != "musicgen":
         melody = kind == "musicgen_melody"
         raise CheckpointError(
             "a MusicGen that follows a melody is another architecture, which is not known here"
             if melody
             else "this is no MusicGen",
-            site=str(path),
+            site=str(folder / "config.json"),
             wanted="model_type musicgen",
             got=f"model_type {kind}",
             next_step="take facebook/musicgen-small, -medium or -large"
             if melody
             else "BendedModule wraps any model of transformers",
         )
-
-
-def _weights(folder: Path) -> dict[str, Tensor]:
-    """All weights of a folder; large models have theirs in several files."""
-    files = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("pytorch_model*.bin"))
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        named = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        files = [folder / name for name in sorted(named)]
-    elif (folder / "model.safetensors").is_file():
-        files = [folder / "model.safetensors"]
-    found: dict[str, Tensor] = {}
-    for file in files:
-        found.update(load_tensors(file))
-    return found
 
 
 def _below(prefix: str, weights: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -15,12 +15,13 @@ from torch import Tensor
 
 from torchbend.errors import CheckpointError, WeightsFileError
 from torchbend.interfaces.audiocraft.language import LanguageSizes
-from torchbend.interfaces.audiocraft.libraries import transformers
 from torchbend.interfaces.audiocraft.loaded import Loaded, built, filled, tokenizer_of
 from torchbend.interfaces.audiocraft.names import codec_from_audiocraft
 from torchbend.interfaces.audiocraft.pretrained import fill_codec, fill_text_encoder
-from torchbend.interfaces.audiocraft.sources import AUDIOCRAFT_FILES, fetched
+from torchbend.interfaces.audiocraft.sources import AUDIOCRAFT_FILES
 from torchbend.interfaces.audiocraft.yaml_config import YamlConfig
+from torchbend.interfaces.libraries import transformers
+from torchbend.interfaces.sources import fetched
 from torchbend.weights_file import load_tensors
 
 __all__ = ["read_published"]
@@ -46,7 +47,7 @@ def read_published(
         CheckpointError: a file is a training's own checkpoint, or a model of another kind.
         WeightsFileError: a file cannot be read without running code.
     """
-    library = transformers()
+    library = transformers("MusicGen and AudioGen")
     language, config = _read(folder / AUDIOCRAFT_FILES[0])
     codec, codec_config = _read(folder / AUDIOCRAFT_FILES[1])
     text_folder = _text_folder(folder, config, text_encoder, cache_dir)
@@ -156,7 +157,7 @@ def _encodec(weights: Mapping[str, Tensor], config: YamlConfig, codes: int) -> A
     rate = int(config.get("sample_rate", 32000))
     frame_rate = math.ceil(rate / math.prod(ratios))
     bits = math.ceil(math.log2(codes))
-    return transformers().EncodecConfig(
+    return transformers("MusicGen and AudioGen").EncodecConfig(
         # half a codebook more than there are: rounding down then gives all of them, whatever the fraction
         target_bandwidths=[(books + 0.5) * frame_rate * bits / 1000],
         sampling_rate=rate,

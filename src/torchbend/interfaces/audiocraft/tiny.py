@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from torchbend.interfaces.audiocraft.language import LanguageSizes
-from torchbend.interfaces.audiocraft.libraries import transformers
 from torchbend.interfaces.audiocraft.loaded import Loaded, built
+from torchbend.interfaces.libraries import transformers
 
 __all__ = ["tiny_model"]
 
@@ -27,7 +27,7 @@ def tiny_model(seed: int = 0, layers: int = 4) -> Loaded:
     Raises:
         MissingExtraError: transformers is not installed.
     """
-    library = transformers()
+    library = transformers("MusicGen and AudioGen")
     sizes = LanguageSizes(32, layers, 4, 128, 4, 64, 24, (0, 1, 2, 3))
     codec = library.EncodecConfig(
         sampling_rate=8000,

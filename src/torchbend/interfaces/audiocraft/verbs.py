@@ -13,7 +13,7 @@ from torchbend.errors import GenerationError
 from torchbend.interfaces.audiocraft.generation import Generation
 from torchbend.interfaces.audiocraft.interface import AudiocraftInterface, Path
 from torchbend.interfaces.audiocraft.prompts import Prompts, as_audio, as_prompts, as_tokens
-from torchbend.interfaces.audiocraft.schedule import Schedule
+from torchbend.interfaces.schedule import Schedule
 
 __all__ = ["BendedAudiocraft", "Curves", "Made"]
 
