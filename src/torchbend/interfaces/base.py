@@ -33,6 +33,8 @@ class BendingInterface(BendedWrapper):
         kind: what the command line calls it, as in ``torchbend render language:gpt2``.
         extra: the extra of the package that brings what it needs; None where nothing is missing.
         makes: what it makes, in a word or two.
+        writes: endings of the files that `render` writes, as ``(".wav", ".flac")``: another one is refused
+            before the work; none named: `render` looks at the name itself.
         export_targets: what `export` can write of such a model.
         why_no_export: said where it cannot.
 
@@ -43,6 +45,7 @@ class BendingInterface(BendedWrapper):
     kind: ClassVar[str] = ""
     extra: ClassVar[str | None] = None
     makes: ClassVar[str] = ""
+    writes: ClassVar[tuple[str, ...]] = ()
     export_targets: ClassVar[tuple[str, ...]] = ("nn~", "torchscript", "onnx", "pt2")
     why_no_export: ClassVar[str] = "this model cannot be written as one program"
 
@@ -58,6 +61,30 @@ class BendingInterface(BendedWrapper):
             options: its other arguments.
         """
         return cls(source, **options)
+
+    @classmethod
+    def tiny(cls: type[Self], seed: int = 0, **options: Any) -> Self:
+        """A tiny model of this kind with random weights: to try things out, without a download.
+
+        To be overridden where the class can make one; the command line calls it ``KIND:tiny``.
+
+        Args:
+            seed: of its weights.
+            options: the class's other arguments.
+
+        Raises:
+            TorchbendError: this class makes none.
+        """
+        raise TorchbendError(
+            f"{cls.__name__} makes no tiny model",
+            site="tiny",
+            next_step=f"{cls.__name__}(source), with a file, a folder or a name",
+        )
+
+    @classmethod
+    def has_tiny(cls) -> bool:
+        """Whether `tiny` makes a model."""
+        return cls.tiny.__func__ is not BendingInterface.tiny.__func__  # type: ignore[attr-defined]
 
     # -- methods of the model that are bent ------------------------------------------------------------------
 
@@ -84,7 +111,7 @@ class BendingInterface(BendedWrapper):
     @property
     def verbs(self) -> dict[str, str]:
         """What this kind of model can do beside bending: each method that it adds, in one sentence."""
-        return {name: _first_line(member) for name, member in self._added()}
+        return {name: what for name, _, what in self.verb_rows()}
 
     def print_verbs(self, out: str | os.PathLike[str] | TextWriter | None = None) -> str:
         """Print a table of the verbs: name, arguments, what they do.
@@ -95,12 +122,17 @@ class BendingInterface(BendedWrapper):
         Returns:
             The table as text.
         """
-        rows = [(name, _arguments(member), _first_line(member)) for name, member in self._added()]
-        return emit(Table(("verb", "arguments", "what it does"), rows), out)
+        return emit(Table(("verb", "arguments", "what it does"), self.verb_rows()), out)
 
-    def _added(self) -> Iterator[tuple[str, Any]]:
+    @classmethod
+    def verb_rows(cls) -> list[tuple[str, str, str]]:
+        """The verbs: name, names of the arguments, what it does. No model is needed for it."""
+        return [(name, _arguments(member), _first_line(member)) for name, member in cls._added()]
+
+    @classmethod
+    def _added(cls) -> Iterator[tuple[str, Any]]:
         """The public methods of the classes between this one and the base that the base has not."""
-        kinds = type(self).__mro__[: type(self).__mro__.index(BendingInterface)]
+        kinds = cls.__mro__[: cls.__mro__.index(BendingInterface)]
         added: dict[str, Any] = {}
         for kind in reversed(kinds):
             for name, member in vars(kind).items():

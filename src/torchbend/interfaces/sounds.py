@@ -12,9 +12,12 @@ from torch.nn import functional as F
 from torchbend.audio import read_audio, write_audio
 from torchbend.errors import AudioFileError, NonFiniteError, ShapeError
 
-__all__ = ["finite", "read_sounds", "signals", "whole_frames", "write_sound"]
+__all__ = ["SOUND_FILES", "finite", "read_sounds", "signals", "whole_frames", "write_sound"]
 
 Path = str | os.PathLike[str]
+
+SOUND_FILES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff")
+"""Endings of the sound files that can be written."""
 
 
 def read_sounds(paths: Sequence[Path], sample_rate: int, channels: int) -> Tensor:
