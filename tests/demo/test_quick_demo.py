@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +14,12 @@ from typer.testing import CliRunner
 
 import torchbend as tb
 from torchbend.audio import read_audio
+from torchbend.bending.recipe import Bend
 from torchbend.cli.main import app
 from torchbend.demo import Demo, additive, open_demo
 from torchbend.demo.additive import additive_instrument
 from torchbend.demo.instrument import NamedBend, Sweep
+from torchbend.demo.programs import bend_code
 from torchbend.demo.render import difference_db, levelled, play
 from torchbend.errors import TorchbendError
 
@@ -95,6 +98,27 @@ def test_what_the_page_tells_to_do_works(
         assert result.exit_code == 0, result.output
     assert torch.allclose(levelled(read_audio("bent.wav")[0][0], plain), wanted, atol=1e-3)
     (out / "bent.wav").unlink()
+
+
+def test_the_lines_of_each_bend_can_be_pasted(made: tuple[Demo, Path, list[str]]) -> None:
+    demo, out, _ = made
+    page = html.unescape((out / "index.html").read_text(encoding="utf-8"))
+    for bend in demo.instrument.bends:
+        bended = tb.BendedModule(additive())
+        bended.trace(demo.instrument.phrases["low"])
+        for entry in bend.recipe.entries:
+            lines = bend_code(entry)
+            assert lines in page
+            exec(lines, {"tb": tb, "bended": bended})  # noqa: S102
+        assert bended.bending_config() == bend.recipe
+
+
+def test_lines_of_a_long_bend_stay_within_the_page() -> None:
+    bend = Bend(tb.Cluster(tb.Scale(tb.BendingParameter("choir", 4.0)), list(range(0, 60, 2))), ("conv",))
+    lines = bend_code(bend).splitlines()
+    assert lines[0] == "bended.bend(" and lines[-2:] == ['    "conv",', ")"]
+    assert max(map(len, lines)) <= 90 and lines[1].startswith("    tb.Cluster(callback=tb.Scale(")
+    assert "[0, 2, 4" in " ".join(line.strip() for line in lines)
 
 
 def test_the_model_is_as_it_was_after_it(made: tuple[Demo, Path, list[str]]) -> None:

@@ -2,7 +2,29 @@
 
 from __future__ import annotations
 
-__all__ = ["module_commands", "module_program"]
+import re
+import textwrap
+
+from torchbend.bending.recipe import Bend
+
+__all__ = ["bend_code", "module_commands", "module_program"]
+
+_WIDTH = 84
+
+
+def bend_code(bend: Bend) -> str:
+    """The lines that bend ``bended`` so; they can be pasted after those that make it.
+
+    Args:
+        bend: one bend of a recipe.
+    """
+    callback = re.sub(r"\b([A-Z]\w*)\(", r"tb.\1(", repr(bend.callback))
+    lines = textwrap.wrap(callback, _WIDTH, subsequent_indent=" " * 8, break_long_words=False)
+    return "bended.bend(\n    " + "\n".join(lines) + f",\n    {_raw(bend.patterns[0])},\n)"
+
+
+def _raw(pattern: str) -> str:
+    return f'r"{pattern}"' if "\\" in pattern else f'"{pattern}"'
 
 
 def module_program(factory: str, reading: str, recipe: str) -> str:

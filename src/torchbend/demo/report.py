@@ -9,6 +9,7 @@ from html import escape
 from torch import Tensor
 
 from torchbend.demo.instrument import Instrument, LatentPlay, LatentSpace, NamedBend
+from torchbend.demo.programs import bend_code
 from torchbend.demo.stage import Staged, stage_path
 from torchbend.demo.tables import (
     attributes_table,
@@ -26,6 +27,8 @@ __all__ = ["MADE_BY", "Results", "demo_page"]
 
 MADE_BY = "Made by torchbend demo."
 """Stands at the end of each page, and tells it from pages of others."""
+
+_DO_IT = "Do it yourself"
 
 _NUMBERS = {3: "three", 5: "five"}
 
@@ -75,7 +78,7 @@ def demo_page(instrument: Instrument, results: Results) -> str:
         sections += [Heading("On stage"), *_stage_sections(instrument, results.staged)]
     sections += [Heading("The model"), *_model_sections(instrument)]
     sections += [
-        Heading("Do it yourself"),
+        Heading(_DO_IT),
         Preformatted(instrument.program, "In Python, in the folder of this page."),
         Preformatted(instrument.commands, "On the command line, likewise."),
     ]
@@ -114,22 +117,15 @@ def _players(takes: Sequence[Take], way: NamedBend | LatentPlay | None) -> list[
 
 
 def _bend_sections(instrument: Instrument, bend: NamedBend, takes: Sequence[Take]) -> list[Section]:
-    lines = [
-        f"bended.bend(\n    {entry.callback!r},\n    {_raw(entry.patterns[0])},\n)"
-        for entry in bend.recipe.entries
-    ]
+    lines = [bend_code(entry) for entry in bend.recipe.entries]
     if bend.sweep is not None:
         lines.append(f'bended.update("{bend.sweep.control}", ...)  # {bend.sweep.words}')
     return [
         Paragraph(bend.note),
-        Preformatted("\n".join(lines), f"The recipe: recipes/{bend.slug}.json"),
+        Preformatted("\n".join(lines), f"The same as recipes/{bend.slug}.json, for the {_DO_IT!r} below."),
         *_players(takes, bend),
         TableHtml(bent_sites_table(instrument, bend).html(), "What was bent, before and after."),
     ]
-
-
-def _raw(pattern: str) -> str:
-    return f'r"{pattern}"' if "\\" in pattern else f'"{pattern}"'
 
 
 def _play_sections(space: LatentSpace, play: LatentPlay, results: Results) -> list[Section]:

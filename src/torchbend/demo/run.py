@@ -109,7 +109,7 @@ class Demo:
             _folder(out / "stage")
             staged = go_on_stage(self.instrument, self.instrument.stage, out, tell)
             self.results.staged = staged
-            faster = f"(real-time factor {staged.real_time:.2f}; {staged.core_share:.0%} of one core)"
+            faster = f"(checked; real-time factor {staged.real_time:.2f}, {staged.core_share:.0%} of a core)"
             yield f"stage   {staged.path}  {faster}"
             yield from (f"stage   {path}" for path in staged.beside)
         tell("the page")

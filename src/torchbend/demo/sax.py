@@ -146,10 +146,10 @@ def _short(number: float) -> float:
 _PROGRAM = """\
 import torchbend as tb
 
-sax = tb.BendedRAVE("sax")
-sax.bend(tb.BendingConfig.load("recipes/{recipe}.json", sax))
-out = sax("violin-original.wav")
-sax.write_audio("bent.wav", out)"""
+bended = tb.BendedRAVE("sax")
+bended.bend(tb.BendingConfig.load("recipes/{recipe}.json", bended))
+out = bended("violin-original.wav")
+bended.write_audio("bent.wav", out)"""
 
 _COMMANDS = """\
 torchbend inspect sax
