@@ -7,6 +7,8 @@ INSTALLED := $(VENV)/.installed
 WEIGHTS := $(VENV)/.demo-weights
 PEERS := $(VENV)/.bench-peers
 LAB := $(VENV)/.notebooks
+NEW_ENOUGH = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+	|| { echo "torchbend needs Python 3.10 or later; name one: make PYTHON=python3.11 ..."; exit 1; }
 # In containers, where everybody is root, Jupyter has to be told that this is meant.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
@@ -31,8 +33,7 @@ help:
 setup: $(INSTALLED)
 
 $(INSTALLED): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
-		|| { echo "torchbend needs Python 3.10 or later; name one: make PYTHON=python3.11 ..."; exit 1; }
+	@$(NEW_ENOUGH)
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	@echo "setting up $(VENV): torch first, then the rest (minutes, the first time)"
 	@$(PIP) torch
@@ -50,10 +51,12 @@ $(PEERS): $(INSTALLED)
 
 # The notebooks need a part only of what the tests need, so that the first sound comes soon.
 $(LAB): pyproject.toml constraints.txt
+	@$(NEW_ENOUGH)
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	@echo "setting up $(VENV) for notebooks (minutes, the first time)"
 	@$(PIP) torch
-	@$(PIP) --editable ".[workshop]" jupyterlab
+	@$(PIP) --editable ".[workshop,diffusion]" jupyterlab
+	@$(PIP) --no-deps gan-face-generate
 	@touch $@
 
 demo: $(INSTALLED)
@@ -71,13 +74,16 @@ wheel: $(INSTALLED)
 	$(PY) tools/check_wheel.py
 
 # Notebooks that are not newer than their executed copies in build/notebooks are not run again.
-docs: $(INSTALLED)
+docs: $(INSTALLED) $(WEIGHTS)
 	$(PY) tools/site_notebooks.py --jobs $(JOBS)
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs --quiet build --strict
 
-# The tests come last, so that the last line tells how many there were.
-test: lint wheel docs $(WEIGHTS)
-	TORCHBEND_SITE=build/site $(PY) -m pytest --numprocesses $(JOBS) --dist loadfile
+# What keeps one processor busy goes side by side. The tests come last, so that the last line tells how many
+# there were.
+test: $(WEIGHTS)
+	$(MAKE) --no-print-directory --jobs 2 lint wheel
+	$(MAKE) --no-print-directory docs
+	TORCHBEND_SITE=build/site $(PY) -m pytest --numprocesses $(JOBS) --dist loadfile --durations 30
 
 bench: $(PEERS) $(WEIGHTS)
 	$(PY) -m benchmarks
