@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path as FilePath
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from torchbend.errors import CheckpointError, ExportError
-from torchbend.export.nntilde import nn_module
-from torchbend.export.prior import opened_prior, prior_layers, streaming_prior
-from torchbend.export.rave import RavePlan
-from torchbend.export.targets import export_played
-from torchbend.interfaces.base import BendingInterface
-from torchbend.interfaces.sounds import finite, read_sounds, signals, whole_frames, write_sound
+from torchbend.errors import CheckpointError, GenerationError
+from torchbend.interfaces.rave_stage import RaveOnStage
+from torchbend.interfaces.sounds import (
+    SOUND_FILES,
+    finite,
+    read_sounds,
+    signals,
+    whole_frames,
+    write_sound,
+)
 from torchbend.module.part import BendedPart
-from torchbend.rave import RAVE, Prior, StreamState, load
-from torchbend.rave.config_json import to_dict
+from torchbend.rave import RAVE, StreamState, load, preset
 from torchbend.rave.losses.receptive_field import receptive_field
 from torchbend.rave.pca import dims_for_fidelity, fidelity_for_dims, project, unproject
-from torchbend.rave.prior.config import prior_to_dict
-from torchbend.rave.resampling import Resampling
 
 __all__ = ["BendedRAVE"]
 
@@ -35,11 +34,14 @@ Sound = Tensor | Path | Sequence[Path]
 
 Method = Literal["encode", "decode", "forward"]
 
+Self = TypeVar("Self", bound="BendedRAVE")
+
 _TRACED_FRAMES = 4
 _SHORTEST_TRACE = 8192
+_TINY_GAIN = 3e4
 
 
-class BendedRAVE(BendingInterface):
+class BendedRAVE(RaveOnStage):
     """A RAVE model that can be looked into, bent and played.
 
     ``forward``, ``encode`` and ``decode`` are traced when it is loaded, so that their activations have names.
@@ -71,6 +73,10 @@ class BendedRAVE(BendingInterface):
         BendedRAVE(sax: 44100 Hz, 1 channel, 128 latents, ratio 2048, offline, 2 bends)
     """
 
+    kind = "rave"
+    makes = "sound"
+    writes = SOUND_FILES
+
     def __init__(
         self,
         path: Path | RAVE,
@@ -85,6 +91,22 @@ class BendedRAVE(BendingInterface):
         self.batch_size = batch_size
         self.sample = sample
         self.trace_methods()
+
+    @classmethod
+    def tiny(cls: type[Self], seed: int = 0, **options: Any) -> Self:
+        """A tiny RAVE with random weights, of 8 latents: what goes in comes out as noise.
+
+        Args:
+            seed: of its weights.
+            options: the class's other arguments.
+        """
+        with torch.random.fork_rng(devices=()):
+            torch.manual_seed(seed)
+            model = RAVE(preset("v2_nopqmf", "snake", capacity=4, latent_size=8))
+        # A fresh model is nearly silent.
+        with torch.no_grad():
+            model.get_parameter("decoder.net.21.weight_g").mul_(_TINY_GAIN)
+        return cls(model, **options)
 
     def example_inputs(self) -> Mapping[str, Tensor]:
         """A little noise for each of ``encode``, ``decode`` and ``forward``."""
@@ -113,11 +135,6 @@ class BendedRAVE(BendingInterface):
             return super()._run_until(*args, **kwargs)
 
     # -- what it is made of ----------------------------------------------------------------------------------
-
-    @property
-    def rave(self) -> RAVE:
-        """The wrapped model, not bent."""
-        return cast(RAVE, self.module)
 
     @property
     def encoder(self) -> BendedPart:
@@ -270,6 +287,41 @@ class BendedRAVE(BendingInterface):
         """
         write_sound(path, x, self.sample_rate)
 
+    def render(  # type: ignore[override]
+        self,
+        out: Path,
+        inputs: Sequence[str] = (),
+        *,
+        seed: int = 0,
+        stream: bool | None = None,
+    ) -> FilePath:
+        """Send a sound file through the model, bent, and write what comes out, at the model's sample rate.
+
+        Args:
+            out: a sound file; it appears whole or not at all.
+            inputs: one sound file.
+            seed: of the model's noise and of random bends.
+            stream: in blocks, as nn~ plays, or as a whole; by default in blocks what is longer than a minute.
+
+        Raises:
+            GenerationError: not one sound file is given.
+            AudioFileError: it cannot be read, or the result cannot be written.
+        """
+        from torchbend.interfaces.rendering import Task, render_file
+
+        if len(inputs) != 1:
+            raise GenerationError(
+                "a RAVE model plays one sound file",
+                site="inputs",
+                wanted="one sound file",
+                got=f"{len(inputs)}: {', '.join(inputs[:4])}" if inputs else "none",
+                next_step="torchbend rave generate sends whole folders through a model" if inputs else None,
+            )
+        done = render_file(self, Task(FilePath(inputs[0]), FilePath(out)), stream=stream, seed=seed)
+        if done.error is not None:
+            raise done.error
+        return done.task.target
+
     def _audio(self, x: Sound, sample_rate: int | None) -> Tensor:
         if isinstance(x, str | os.PathLike):
             return self.load_audio(x)
@@ -280,132 +332,6 @@ class BendedRAVE(BendingInterface):
     def _whole_frames(self, x: Tensor) -> Tensor:
         """A stream takes whole frames only."""
         return x if self.rave.is_streaming else whole_frames(x, self.ratio)
-
-    # -- the stage -------------------------------------------------------------------------------------------
-
-    def export(  # type: ignore[override]
-        self,
-        path: Path,
-        target: str = "nn~",
-        *,
-        latents: int | None = None,
-        fidelity: float = 0.95,
-        fill: Literal["noise", "zeros"] = "noise",
-        channels: int | None = None,
-        sample_rate: int | None = None,
-        batch: int | None = None,
-        sample: bool = True,
-        prior: Prior | Path | None = None,
-        seed: int | None = None,
-        warm_up: bool = True,
-        patches: bool = True,
-    ) -> FilePath | list[FilePath]:
-        """Write the streaming model, bent, to a file, with live controls.
-
-        Args:
-            path: of the file; a JSON file that tells where it comes from is written beside it.
-            target: ``"nn~"`` for Max and Pure Data, or one of the other targets of `BendedModule.export`,
-                which take the model as it is: the arguments below are for nn~.
-            latents: exactly so many principal components; by default as many as ``fidelity`` asks for.
-            fidelity: share of the latents' variance that the components reconstruct, 0 to 1.
-            fill: what ``decode`` puts in the place of components that are not played.
-            channels: of audio; 2 plays a mono model on two signals side by side.
-            sample_rate: of the host, in Hz, a multiple of the model's; the model's own by default.
-            batch: signals that ``mc.nn~`` may play at once, at most; ``batch_size`` by default.
-            sample: draw latents from their distributions, as the original's exports do; otherwise the means.
-            prior: a prior, or its file: a method ``prior`` makes latents for ``decode`` up, given
-                temperatures (0 is as learnt). As many latents are played then as it makes.
-            seed: an attribute ``seed`` of this value; random numbers begin there when the file is loaded, and
-                anew when it is set.
-            warm_up: play silence when the file is loaded, so that the first blocks are fast.
-            patches: write a patch for Pure Data and one for Max beside the file.
-
-        Returns:
-            The path of the file; for ``"onnx"`` and ``"pt2"`` the paths of the files, one for each method.
-
-        Raises:
-            ExportError: something cannot be exported; nothing is written then.
-        """
-        rows = self.batch_size if batch is None else batch
-        if target != "nn~":
-            with self._on_stage(rows, 1, None, self.sample):
-                return super().export(path, target)
-        resampling = self._resampling(sample_rate)
-        player = None if prior is None else opened_prior(prior, self.rave)
-        plan = RavePlan(self._engine, self.rave, latents, fidelity, fill, channels, resampling, player)
-        facts = {} if player is None else {"prior": prior_to_dict(player.config)}
-        with ExitStack() as stack:
-            stack.enter_context(self._on_stage(rows, plan.signals, resampling, sample))
-            if player is not None:
-                stack.enter_context(streaming_prior(player, rows * plan.signals))
-            beside = {"resampling": resampling, "prior": None if player is None else prior_layers(player)}
-            return export_played(
-                self._engine,
-                path,
-                plan.methods(),
-                plan.switches(),
-                nn.ModuleDict({name: part for name, part in beside.items() if part is not None}),
-                patches,
-                seed=seed,
-                warm_up=warm_up,
-                sample_rate=sample_rate or self.sample_rate,
-                max_batch=rows,
-                extra={"rave_config.json": json.dumps(to_dict(self.rave.config))},
-                configuration=self.rave.config.name,
-                **facts,
-            )
-
-    def script(
-        self, script: bool = True, export_for_nn: bool = False, inputs: Mapping[str, Any] | None = None
-    ) -> nn.Module:
-        """The methods as one ``torch.jit.ScriptModule`` (see `BendedModule.script`).
-
-        Args:
-            script: False: the module that would be traced.
-            export_for_nn: with the protocol of nn~: the streaming model, as `export` writes it by default.
-            inputs: example inputs by method.
-
-        Raises:
-            ExportError: something cannot be exported.
-        """
-        if not (script and export_for_nn):
-            return super().script(script, export_for_nn, inputs)
-        plan = RavePlan(self._engine, self.rave)
-        with self._on_stage(self.batch_size, plan.signals, None, True):
-            return nn_module(self._engine, plan.methods(), plan.switches())
-
-    def _resampling(self, sample_rate: int | None) -> Resampling | None:
-        if sample_rate is None or sample_rate == self.sample_rate:
-            return None
-        if sample_rate % self.sample_rate:
-            raise ExportError(
-                "the model cannot be played at this sample rate",
-                site="sample_rate",
-                wanted=f"a multiple of {self.sample_rate} Hz",
-                got=f"{sample_rate} Hz",
-                next_step="let the host run at the model's rate",
-            )
-        return Resampling(sample_rate // self.sample_rate, self.channels).to(self.rave.latent_mean.device)
-
-    @contextmanager
-    def _on_stage(
-        self, rows: int, signals: int, resampling: Resampling | None, sample: bool
-    ) -> Iterator[None]:
-        """The model as a fresh stream; afterwards it is what it was."""
-        model = self.rave
-        before = model.stream_state
-        with self._engine.lock, model.encoder.sampling(sample):
-            late = 0
-            if resampling is not None:
-                resampling.open(rows * signals)
-                late = resampling.delays[0] // resampling.ratio
-            model.stream(rows * signals, late=late)
-            try:
-                yield
-            finally:
-                model.offline()
-                if before is not None:
-                    model.resume(before)
 
     # -- streams ---------------------------------------------------------------------------------------------
 
