@@ -106,7 +106,8 @@ def sax_bends(bended: BendedRAVE, latents: Tensor) -> tuple[NamedBend, ...]:
         NamedBend(
             "folded bell",
             f"Activations. The {len(values)} channels before the last upsampling are doubled, and folded "
-            f"back at {edge:g}. Loud and soft come close to each other, and each note gets a rough edge of noise.",
+            f"back at {edge:g}. Loud and soft come close to each other, and each note "
+            "gets a rough edge of noise.",
             BendingConfig((Fold(edge, 2.0), f"decode:{_SITE}$")),
         ),
         NamedBend(
