@@ -43,6 +43,7 @@ class Engine:
         bends: in the order in which they apply.
         captures: the traced methods by name.
         bases: by name, what gives the weight of the active version (see `versions`).
+        channels: by method and activation, the dimension of its channels where that is not dim 1.
         guard: ``"warn"`` or ``"raise"``: what happens when a callback makes NaN or infinity.
         memo: what was worked out for the present bends and traces; forgotten with each change.
     """
@@ -52,6 +53,7 @@ class Engine:
         self.bends: list[AppliedBend] = []
         self.captures: dict[str, Capture] = {}
         self.bases: dict[str, Callable[[Tensor], Tensor]] = {}
+        self.channels: dict[tuple[str, str], int] = {}
         self.guard = "warn"
         self.memo: dict[Hashable, Any] = {}
         self.lock = lock_of(module)
@@ -120,6 +122,7 @@ class Engine:
 
     def _bending(self, bend: AppliedBend, name: str, fn: str) -> Callable[[Tensor], Tensor]:
         site = bend.state(name, "activation", fn)
+        site.channels = self.channels.get((fn, name))
         return lambda x: apply_callback(bend.callback, x, site, self._call)
 
     def _bent_weights(self, places: Places) -> list[BentWeight]:
@@ -339,7 +342,7 @@ class Engine:
         return self._extra_names
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = ("module", "bends", "captures", "bases", "guard")
+        kept = ("module", "bends", "captures", "bases", "channels", "guard")
         return {name: self.__dict__[name] for name in kept}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -26,6 +26,7 @@ class SiteState:
         fn: the method that an activation belongs to; None for weights and buffers.
 
     Attributes:
+        channels: the dimension that an activation's channels lie along, where that is known; None: dim 1.
         memory: free for the callback to use; ``once`` keeps what it makes here.
     """
 
@@ -33,6 +34,7 @@ class SiteState:
         self.name = name
         self.kind = kind
         self.fn = fn
+        self.channels: int | None = None
         self.memory: dict[Hashable, Any] = {}
         self._children: dict[Hashable, SiteState] = {}
 
@@ -74,6 +76,7 @@ class SiteState:
         state = self._children.get(key)
         if state is None:
             state = self._children.setdefault(key, SiteState(self.name, self.kind, self.fn))
+        state.channels = self.channels
         return state
 
     def clear(self) -> None:

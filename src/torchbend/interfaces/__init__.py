@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any
 from torchbend.interfaces.base import BendingInterface, Interface
 
 if TYPE_CHECKING:
+    from torchbend.interfaces.language import BendedLanguageModel
     from torchbend.interfaces.rave import BendedRAVE
 
-__all__ = ["BendedRAVE", "BendingInterface", "Interface"]
+__all__ = ["BendedLanguageModel", "BendedRAVE", "BendingInterface", "Interface"]
 
 # Interfaces are imported at first use: each brings its own family of models.
-_HOME_OF = {"BendedRAVE": "torchbend.interfaces.rave"}
+_HOME_OF = {
+    "BendedLanguageModel": "torchbend.interfaces.language",
+    "BendedRAVE": "torchbend.interfaces.rave",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,8 @@
 """Which dimension a callback works along.
 
 One rule for all callbacks with a ``dim``: given, it is that dimension. Not given, it is the
-channels: dim 1 of an activation (dim 0 of a 1-D one), dim 0 of a weight (its output channels).
+channels: dim 1 of an activation (dim 0 of a 1-D one), dim 0 of a weight (its output channels). An
+interface whose model has them elsewhere says so once (``Engine.channels``).
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ def channel_dim(owner: BendingCallback, x: Tensor, site: SiteState, dim: int | N
         return resolved_dim(owner, x, site, dim)
     if x.dim() == 0:
         return None
+    if site.channels is not None and -x.dim() <= site.channels < x.dim():
+        return site.channels % x.dim()
     return 1 if site.is_activation and x.dim() > 1 else 0
 
 
