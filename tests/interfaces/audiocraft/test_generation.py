@@ -239,6 +239,13 @@ def test_parameters_out_of_range_are_refused(
         (lambda m: m.generate_audio(torch.full((1, 4, 3), 16)), "tokens"),
         (lambda m: m.generate_audio(torch.zeros(1, 3, 3, dtype=torch.long)), "tokens"),
         (lambda m: m.generate_with_chroma(["a"], torch.ones(1), 320), None),
+        (lambda m: m.generate_continuation(torch.full((1, 64), torch.nan), 320), "prompt"),
+        (lambda m: m.generate_continuation(torch.zeros(1, 0), 320), "prompt"),
+        (lambda m: m.generate_continuation(torch.zeros(64), "fast"), "prompt_sample_rate"),
+        (lambda m: m.generate("a", seed=1.5), "seed"),
+        (lambda m: m.generate("a", seed="x"), "seed"),
+        (lambda m: m.stream("a", block=0), "block"),
+        (lambda m: m.stream("a", block="x"), "block"),
     ],
 )
 def test_what_cannot_be_generated_is_told(

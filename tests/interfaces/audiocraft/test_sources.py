@@ -72,12 +72,11 @@ def test_wrong_folders_are_told(tmp_path: Path, folder: Path) -> None:
     assert "notes.txt" in str(told.value.got)
 
 
-@pytest.mark.parametrize(("kind", "match"), [("musicgen_melody", "melody"), ("gpt2", "no MusicGen")])
-def test_other_models_are_refused(folder: Path, tmp_path: Path, kind: str, match: str) -> None:
+def test_other_models_are_refused(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "m")
     config = json.loads((folder / "config.json").read_text())
-    (tmp_path / "m" / "config.json").write_text(json.dumps({**config, "model_type": kind}))
-    with pytest.raises(CheckpointError, match=match):
+    (tmp_path / "m" / "config.json").write_text(json.dumps({**config, "model_type": "gpt2"}))
+    with pytest.raises(CheckpointError, match="no MusicGen"):
         BendedMusicGen(tmp_path / "m")
 
 
@@ -124,7 +123,9 @@ def test_a_training_s_own_checkpoint_is_refused_with_the_reason(
     ("old", "new", "match"),
     [
         ("model: t5", "model: clap", "something else"),
-        ("conditioners:", "conditioners:\n  self_wav: {model: chroma_stem}", "something else"),
+        ("conditioners:", "conditioners:\n  self_wav: {model: style}", "something else"),
+        ("conditioners:", "conditioners:\n  chords: {model: chords_emb}", "something else"),
+        ("conditioners:", "conditioners:\n  self_wav: {model: chroma_stem}", "no language model"),
         ("modeling: delay", "modeling: parallel", "another pattern"),
         ("conditioners:", "conditioners: [", "cannot be read"),
     ],

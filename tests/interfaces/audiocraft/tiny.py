@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import torch
 from torch import Tensor
 
 RATE, HOP = 320, 32
+CHROMA_FRAMES, CHROMA_WINDOW, CHROMA_HOP = 61, 64, 16
+"""How the melody model hears: three seconds."""
 
 # The configuration as audiocraft writes it: values, and references to other values.
 LM_CFG = """
@@ -17,9 +20,15 @@ transformer_lm: {{dim: 16, num_heads: 2, num_layers: {layers}, n_q: 4, card: 16}
 codebooks_pattern: {{modeling: delay, delay: {{delays: [0, 1, 2, 3]}}}}
 conditioners:
   args: {{merge_text_conditions_p: 0.25}}
-  description: {{model: t5, t5: {{name: {t5}, finetune: false}}}}
+  description: {{model: t5, t5: {{name: {t5}, finetune: false}}}}{melody}
 dataset: {{segment_duration: {longest}}}
 """
+MELODY_CFG = """
+  self_wav:
+    model: chroma_stem
+    chroma_stem: {{sample_rate: "${{sample_rate}}", n_chroma: 12, radix2_exp: 6, argmax: true}}
+fuser: {{prepend: [self_wav, description], cross: []}}
+sample_rate: 320"""
 CODEC_CFG = """
 sample_rate: 320
 channels: 1
@@ -36,9 +45,14 @@ seanet:
 
 
 def model(
-    layers: int = 2, channels: int = 1, pad_mode: str = "reflect", seed: int = 0, rate: int = RATE
+    layers: int = 2,
+    channels: int = 1,
+    pad_mode: str = "reflect",
+    seed: int = 0,
+    rate: int = RATE,
+    melody: bool = False,
 ) -> Any:
-    """A random model of transformers: 10 frames of 32 samples in a second."""
+    """A random model of transformers: 10 frames of 32 samples in a second; of melodies, 20 pitch classes."""
     library = _library()
     books = 4 * channels
     text = library.T5Config(
@@ -55,7 +69,8 @@ def model(
         use_conv_shortcut=False,
         pad_mode=pad_mode,
     )
-    decoder = library.MusicgenDecoderConfig(
+    kind = "MusicgenMelody" if melody else "Musicgen"
+    decoder = getattr(library, f"{kind}DecoderConfig")(
         vocab_size=16,
         hidden_size=16,
         num_hidden_layers=layers,
@@ -67,9 +82,11 @@ def model(
         bos_token_id=16,
         max_position_embeddings=64,
     )
-    made = library.MusicgenForConditionalGeneration(
-        library.MusicgenConfig(text_encoder=text, audio_encoder=codec, decoder=decoder)
-    ).eval()
+    heard = {"chroma_length": CHROMA_FRAMES} if melody else {}
+    config = getattr(library, f"{kind}Config")(
+        text_encoder=text, audio_encoder=codec, decoder=decoder, **heard
+    )
+    made = getattr(library, f"{kind}ForConditionalGeneration")(config).eval()
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, weight in made.named_parameters():
@@ -99,6 +116,9 @@ def save(made: Any, folder: Path) -> Path:
     """Write a model in transformers' layout."""
     made.save_pretrained(folder)
     tokenizer().save_pretrained(folder)
+    if made.config.model_type == "musicgen_melody":
+        hears = {"n_fft": CHROMA_WINDOW, "hop_length": CHROMA_HOP, "num_chroma": 12, "sampling_rate": RATE}
+        (folder / "preprocessor_config.json").write_text(json.dumps(hears))
     return folder
 
 
@@ -106,7 +126,12 @@ def save_audiocraft(made: Any, folder: Path, longest: float = 3.0) -> Path:
     """Write a model in audiocraft's layout, T5 in a folder beside it."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = made.state_dict()
-    cfg = LM_CFG.format(layers=made.config.decoder.num_hidden_layers, t5="tiny-t5", longest=longest)
+    cfg = LM_CFG.format(
+        layers=made.config.decoder.num_hidden_layers,
+        t5="tiny-t5",
+        longest=longest,
+        melody=MELODY_CFG.format() if "audio_enc_to_dec_proj.weight" in weights else "",
+    )
     torch.save({"best_state": language(weights), "xp.cfg": cfg, "version": "1.3"}, folder / "state_dict.bin")
     codec_cfg = CODEC_CFG.format(pad_mode=made.config.audio_encoder.pad_mode)
     torch.save(
@@ -122,8 +147,15 @@ def language(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """The language model as audiocraft keeps it, in half precision."""
     below = "decoder.model.decoder"
     books = sum(name.startswith("decoder.lm_heads.") for name in weights)
-    described = "condition_provider.conditioners.description.output_proj"
-    found = {f"{described}.{part}": weights[f"enc_to_dec_proj.{part}"] for part in ("weight", "bias")}
+    melody = "audio_enc_to_dec_proj.weight" in weights
+    told = {"description": "enc_to_dec_proj", **({"self_wav": "audio_enc_to_dec_proj"} if melody else {})}
+    found = {
+        f"condition_provider.conditioners.{ours}.output_proj.{part}": weights[f"{theirs}.{part}"]
+        for ours, theirs in told.items()
+        for part in ("weight", "bias")
+    }
+    if melody:
+        found["condition_provider.conditioners.self_wav.chroma.spec.window"] = torch.hann_window(64)
     for k in range(books):
         found[f"emb.{k}.weight"] = weights[f"{below}.embed_tokens.{k}.weight"]
         found[f"linears.{k}.weight"] = weights[f"decoder.lm_heads.{k}.weight"]
@@ -132,18 +164,16 @@ def language(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     layer = 0
     while f"{below}.layers.{layer}.fc1.weight" in weights:
         theirs, ours = f"{below}.layers.{layer}", f"transformer.layers.{layer}"
-        for old, new in (("self_attn", "self_attn"), ("encoder_attn", "cross_attention")):
+        crossed = {} if melody else {"encoder_attn": "cross_attention"}
+        for old, new in {"self_attn": "self_attn", **crossed}.items():
             found[f"{ours}.{new}.in_proj_weight"] = torch.cat(
                 [weights[f"{theirs}.{old}.{third}_proj.weight"] for third in "qkv"]
             )
             found[f"{ours}.{new}.out_proj.weight"] = weights[f"{theirs}.{old}.out_proj.weight"]
         for old, new in (("fc1", "linear1"), ("fc2", "linear2")):
             found[f"{ours}.{new}.weight"] = weights[f"{theirs}.{old}.weight"]
-        for old, new in (
-            ("self_attn_layer_norm", "norm1"),
-            ("encoder_attn_layer_norm", "norm_cross"),
-            ("final_layer_norm", "norm2"),
-        ):
+        norms = {} if melody else {"encoder_attn_layer_norm": "norm_cross"}
+        for old, new in {"self_attn_layer_norm": "norm1", "final_layer_norm": "norm2", **norms}.items():
             for part in ("weight", "bias"):
                 found[f"{ours}.{new}.{part}"] = weights[f"{theirs}.{old}.{part}"]
         layer += 1

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from torchbend.errors import GenerationError
 from torchbend.interfaces.audiocraft.codec import Tail
+from torchbend.interfaces.audiocraft.melodies import Melodies
 from torchbend.interfaces.audiocraft.model import AudiocraftModel
-from torchbend.interfaces.audiocraft.past import Past, Words
+from torchbend.interfaces.audiocraft.past import Past, Told
 from torchbend.interfaces.audiocraft.sampling import GenerationParams, drawn, guided
 from torchbend.interfaces.audiocraft.windows import Delayed, Window, windows
 from torchbend.interfaces.schedule import Schedule
@@ -33,6 +34,7 @@ class Generation:
         call: calls a method of the bent model, by name.
         model: the model itself.
         words: tokens of the prompts and their mask, each ``[rows, words]``.
+        melodies: one for each prompt, for a model that follows them.
         prompt: codes to begin with, shape ``[rows, codebooks, frames]``; without frames where there are none.
         params: how codes are chosen.
         longest: seconds that the model was trained to hear at once.
@@ -48,6 +50,7 @@ class Generation:
     longest: float
     generator: torch.Generator | None
     schedule: Schedule
+    melodies: Melodies | None = None
     _plan: list[Window] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -90,10 +93,12 @@ class Generation:
     def codes(self) -> Iterator[Tensor | None]:
         """A frame of codes ``[rows, codebooks, 1]`` for each step; None for steps that complete none."""
         rows = len(self.prompt)
-        words = self._condition(rows)
+        words: list[Told] = []
         sizes = self.model.lm.sizes
         known = self.prompt
         for window in self._plan:
+            if not words or self.melodies is not None:
+                words = self._condition(rows, window.begin / self.frame_rate)
             sequence = Delayed(known, window.frames, sizes.delays, sizes.codes)
             written = [known]
             for frame in self._window(sequence, words, rows, window.begin):
@@ -103,19 +108,21 @@ class Generation:
             stride = int(self.params.extend_stride * self.frame_rate)
             known = torch.cat(written, -1)[..., stride:]
 
-    def _condition(self, rows: int) -> list[Words]:
-        """What the model listens to: with and without prompt together, or one after the other."""
+    def _condition(self, rows: int, begin: float) -> list[Told]:
+        """What the model listens to from a time on: with and without prompt together, or in turn."""
         ids, mask = self.words
-        guides = self.params.cfg_coef != 1 and bool(mask.any())
-        self.schedule.at(0.0)
-        words: Words = self.call("condition", (ids, mask, guides))
+        heard: tuple[Tensor, ...] = ()
+        if self.melodies is not None:
+            seconds = self.longest if len(self._plan) > 1 else None
+            heard = (self.melodies.heard(begin, seconds).to(self.model.device),)
+        guides = self.params.cfg_coef != 1 and (bool(mask.any()) or bool(heard))
+        self.schedule.at(begin)
+        words: Told = self.call("condition", (ids, mask, guides, *heard))
         if guides and self.params.two_step_cfg:
             return [words.part(0, rows), words.part(rows, 2 * rows)]
         return [words]
 
-    def _window(
-        self, sequence: Delayed, words: list[Words], rows: int, begin: int
-    ) -> Iterator[Tensor | None]:
+    def _window(self, sequence: Delayed, words: list[Told], rows: int, begin: int) -> Iterator[Tensor | None]:
         pasts = [Past(w, sequence.steps.shape[-1]) for w in words]
         heard = 0
         for step in sequence.to_write:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 import torch
 
@@ -25,7 +25,9 @@ from torchbend.interfaces.audiocraft.sources import (
     folder_of,
     has_audiocraft_layout,
 )
+from torchbend.interfaces.audiocraft.tiny import tiny_model
 from torchbend.interfaces.base import BendingInterface
+from torchbend.interfaces.sounds import SOUND_FILES
 from torchbend.interfaces.sources import has_transformers_layout
 from torchbend.module.bending import BendHandle
 from torchbend.module.selection import Selection
@@ -33,6 +35,8 @@ from torchbend.module.selection import Selection
 __all__ = ["AudiocraftInterface", "Path"]
 
 Path = str | os.PathLike[str]
+
+Self = TypeVar("Self", bound="AudiocraftInterface")
 
 _TRACED_FRAMES = 8
 
@@ -62,6 +66,9 @@ class AudiocraftInterface(BendingInterface):
         MissingExtraError: transformers is not installed.
     """
 
+    extra = "transformers"
+    makes = "sound from words"
+    writes = SOUND_FILES
     export_targets = ()
     why_no_export = "it writes sound step by step, each from what it wrote before, which no block can hold"
     default_params: ClassVar[GenerationParams] = GenerationParams()
@@ -88,6 +95,20 @@ class AudiocraftInterface(BendingInterface):
         self.generation_params = self.default_params
         self.trace_methods()
 
+    @classmethod
+    def tiny(cls: type[Self], seed: int = 0, **options: Any) -> Self:
+        """A tiny model with random weights (`tiny_model`): what it plays is noise.
+
+        Args:
+            seed: of its weights.
+            options: the class's other arguments; ``melody=True``: one that follows melodies.
+
+        Raises:
+            MissingExtraError: transformers is not installed.
+        """
+        melody = bool(options.pop("melody", False))
+        return cls(tiny_model(seed, melody=melody), **options)
+
     def example_inputs(self) -> Mapping[str, Any]:
         """An example input for each method whose activations have names."""
         model = self._model
@@ -95,10 +116,12 @@ class AudiocraftInterface(BendingInterface):
         ids = torch.ones(1, 3, dtype=torch.long, device=device)
         with torch.no_grad():
             words = model.condition(ids, ids)
+        hears = sizes.chroma
+        melody = () if hears is None else (False, hears.none(1, device))
         frame = torch.zeros(1, sizes.codebooks, 1, dtype=torch.long, device=device)
         samples = _TRACED_FRAMES * model.compression_model.hop
         return {
-            "condition": (ids, ids.clone()),
+            "condition": (ids, ids.clone(), *melody),
             "step": (frame, Past(words, 1)),
             "encode": torch.zeros(1, model.channels, samples, device=device),
             "decode": frame.repeat(1, 1, _TRACED_FRAMES),
@@ -126,6 +149,11 @@ class AudiocraftInterface(BendingInterface):
         return self._model.channels
 
     @property
+    def follows_melody(self) -> bool:
+        """Whether the model was made to follow melodies."""
+        return self._model.lm.sizes.chroma is not None
+
+    @property
     def duration(self) -> float:
         """Seconds that are generated."""
         return self.generation_params.duration
@@ -134,6 +162,45 @@ class AudiocraftInterface(BendingInterface):
     def max_duration(self) -> float:
         """Seconds that the model hears at once (``longest``)."""
         return self.longest
+
+    def set_generation_params(
+        self,
+        use_sampling: bool = True,
+        top_k: int = 250,
+        top_p: float = 0.0,
+        temperature: float = 1.0,
+        duration: float | None = None,
+        cfg_coef: float = 3.0,
+        two_step_cfg: bool = False,
+        extend_stride: float | None = None,
+    ) -> None:
+        """Set how sound is generated; what is not given is set to its default, as audiocraft does.
+
+        Args:
+            use_sampling: False: always the likeliest code.
+            top_k: draw among so many of the likeliest codes; 0: among all.
+            top_p: draw among the likeliest codes that have this probability together; 0: off.
+            temperature: below 1 the likely gets likelier, above 1 less so.
+            duration: in seconds, 30 by default (AudioGen: 10); above `longest` in overlapping windows.
+            cfg_coef: how much the prompt counts.
+            two_step_cfg: with and without prompt one after the other: less memory, more time.
+            extend_stride: seconds that each further window adds, less than `longest`; 18 by default
+                (AudioGen: 2).
+
+        Raises:
+            GenerationError: one of them is out of range.
+        """
+        usual = self.default_params
+        self.generation_params = GenerationParams(
+            use_sampling=use_sampling,
+            top_k=top_k,
+            top_p=top_p,
+            temperature=temperature,
+            duration=usual.duration if duration is None else duration,
+            cfg_coef=cfg_coef,
+            two_step_cfg=two_step_cfg,
+            extend_stride=usual.extend_stride if extend_stride is None else extend_stride,
+        )
 
     # -- bending, with the documents' short patterns ---------------------------------------------------------
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from torchbend.interfaces.audiocraft.chroma import Chroma
 from torchbend.interfaces.audiocraft.past import Past
 
 __all__ = ["LanguageModel", "LanguageSizes"]
@@ -31,6 +32,8 @@ class LanguageSizes:
         codes: in each codebook; one more stands for "none".
         text_size: of the text encoder's hidden states.
         delays: for each codebook, how many steps later than the first it is written.
+        chroma: how it hears melodies, which stand before what it writes, with the words; None for models that
+            follow no melody: these have an attention of their own to the words.
     """
 
     size: int
@@ -41,6 +44,7 @@ class LanguageSizes:
     codes: int
     text_size: int
     delays: tuple[int, ...]
+    chroma: Chroma | None = None
 
 
 class Attention(nn.Module):
@@ -100,7 +104,7 @@ class CrossAttention(Attention):
 
 
 class Layer(nn.Module):
-    """One block: self-attention, attention to the text, two linear layers."""
+    """One block: self-attention, attention to the text where the model has one, two linear layers."""
 
     def __init__(self, sizes: LanguageSizes) -> None:
         super().__init__()
@@ -109,13 +113,16 @@ class Layer(nn.Module):
         self.linear2 = nn.Linear(sizes.inner, sizes.size, bias=False)
         self.norm1 = nn.LayerNorm(sizes.size)
         self.norm2 = nn.LayerNorm(sizes.size)
-        self.cross_attention = CrossAttention(sizes.size, sizes.heads)
-        self.norm_cross = nn.LayerNorm(sizes.size)
+        self.crosses = sizes.chroma is None
+        if self.crosses:
+            self.cross_attention = CrossAttention(sizes.size, sizes.heads)
+            self.norm_cross = nn.LayerNorm(sizes.size)
 
     def forward(self, x: Tensor, past: Past, layer: int, mask: Tensor | None) -> Tensor:
         """Shape: x ``[B, T, size]``, result the same."""
         x = x + self.self_attn(self.norm1(x), past, layer, mask)
-        x = x + self.cross_attention(self.norm_cross(x), *past.text(layer))
+        if self.crosses:
+            x = x + self.cross_attention(self.norm_cross(x), *past.text(layer))
         inner: Tensor = self.linear2(F.gelu(self.linear1(self.norm2(x))))
         return x + inner
 
@@ -130,9 +137,13 @@ class LanguageModel(nn.Module):
     def __init__(self, sizes: LanguageSizes) -> None:
         super().__init__()
         self.sizes = sizes
-        description = nn.ModuleDict({"output_proj": nn.Linear(sizes.text_size, sizes.size)})
-        conditioners = nn.ModuleDict({"description": description})
-        self.condition_provider = nn.ModuleDict({"conditioners": conditioners})
+        told = {"description": sizes.text_size}
+        if sizes.chroma is not None:
+            told = {"self_wav": sizes.chroma.bins, **told}
+        conditioners = {
+            name: nn.ModuleDict({"output_proj": nn.Linear(size, sizes.size)}) for name, size in told.items()
+        }
+        self.condition_provider = nn.ModuleDict({"conditioners": nn.ModuleDict(conditioners)})
         self.emb = nn.ModuleList(nn.Embedding(sizes.codes + 1, sizes.size) for _ in range(sizes.codebooks))
         layers = nn.ModuleList(Layer(sizes) for _ in range(sizes.layers))
         self.transformer = nn.ModuleDict({"layers": layers})
@@ -152,10 +163,20 @@ class LanguageModel(nn.Module):
 
         Shape: hidden ``[B, words, text_size]``, mask ``[B, words]``, result ``[B, words, size]``.
         """
-        conditioners: Any = self.condition_provider["conditioners"]
-        project = conditioners["description"]["output_proj"]
-        described: Tensor = project(hidden) * mask.unsqueeze(-1)
+        described: Tensor = self._projection("description")(hidden) * mask.unsqueeze(-1)
         return described
+
+    def follow(self, chroma: Tensor) -> Tensor:
+        """The pitch classes of a melody in this model's size.
+
+        Shape: chroma ``[B, frames, bins]``, result ``[B, frames, size]``.
+        """
+        heard: Tensor = self._projection("self_wav")(chroma.to(self.out_norm.weight.dtype))
+        return heard
+
+    def _projection(self, conditioner: str) -> Any:
+        conditioners: Any = self.condition_provider["conditioners"]
+        return conditioners[conditioner]["output_proj"]
 
     def forward(self, codes: Tensor, past: Past) -> Tensor:
         """Scores (logits) for the code after each of the given ones.
@@ -170,18 +191,23 @@ class LanguageModel(nn.Module):
         x = self.emb[0](codes[:, 0])
         for k, embedding in enumerate(self.emb[1:], start=1):
             x = x + embedding(codes[:, k])
-        x = x + positions(past.length, codes.shape[-1], x)
-        mask = past.causal(codes.shape[-1])
+        opening = past.opening
+        if opening is not None:
+            x = torch.cat([opening, x], 1)
+        x = x + sinusoids(past.positions(x.shape[1]), x)
+        mask = past.causal(x.shape[1])
         for index, layer in enumerate(self.layers):
             x = layer(x, past, index, mask)
-        x = self.out_norm(x)
+        x = self.out_norm(x if opening is None else x[:, opening.shape[1] :])
         return torch.stack([head(x) for head in self.linears], 1)
 
 
-def positions(begin: int, count: int, like: Tensor) -> Tensor:
-    """Sinusoidal positions ``begin`` and on, shape ``[count, size]`` (cosines first, then sines)."""
+def sinusoids(positions: Tensor, like: Tensor) -> Tensor:
+    """What tells the model where it is (cosines first, then sines).
+
+    Shape: positions ``[..., T]``, result ``[..., T, size]``, the size and type of ``like``.
+    """
     half = like.shape[-1] // 2
-    steps = torch.arange(begin, begin + count, device=like.device, dtype=torch.float32)
     scale = torch.arange(half, device=like.device, dtype=torch.float32) / (half - 1)
-    phase = steps[:, None] / 10000.0**scale
+    phase = positions[..., None].float() / 10000.0**scale
     return torch.cat([phase.cos(), phase.sin()], -1).to(like.dtype)

@@ -87,7 +87,7 @@ def filled(module: nn.Module, weights: Mapping[str, Tensor], site: str, *, assig
             site=site,
             wanted=f"{len(own)} tensors",
             got="; ".join(f"{what} ({len(n)}): {', '.join(n[:4])}" for what, n in told if n),
-            next_step="only MusicGen and AudioGen with a text prompt are known, not models of other kinds",
+            next_step="MusicGen and AudioGen with a text or a melody are known, not models of other kinds",
         )
     given = {name: tensor.to(torch.float32) for name, tensor in weights.items() if tensor.is_floating_point()}
     module.load_state_dict({**weights, **given}, assign=assign)

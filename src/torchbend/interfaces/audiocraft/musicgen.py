@@ -1,9 +1,11 @@
-"""MusicGen: words to music."""
+"""MusicGen: words, and melodies, to music."""
 
 from __future__ import annotations
 
-from torchbend.interfaces.audiocraft.sampling import GenerationParams
-from torchbend.interfaces.audiocraft.verbs import BendedAudiocraft
+from torchbend.errors import GenerationError
+from torchbend.interfaces.audiocraft.melodies import MelodySounds, as_melodies
+from torchbend.interfaces.audiocraft.prompts import Prompts, as_prompts
+from torchbend.interfaces.audiocraft.verbs import BendedAudiocraft, Curves, Made
 
 __all__ = ["BendedMusicGen"]
 
@@ -11,42 +13,49 @@ __all__ = ["BendedMusicGen"]
 class BendedMusicGen(BendedAudiocraft):
     """MusicGen, bent: ``BendedMusicGen("facebook/musicgen-small").generate(["calm piano"])``.
 
-    Arguments and errors are those of `AudiocraftInterface`.
+    Arguments and errors are those of `AudiocraftInterface`. It hears thirty seconds at once.
     """
 
-    def set_generation_params(
+    kind = "musicgen"
+
+    def generate_with_chroma(
         self,
-        use_sampling: bool = True,
-        top_k: int = 250,
-        top_p: float = 0.0,
-        temperature: float = 1.0,
-        duration: float = 30.0,
-        cfg_coef: float = 3.0,
-        two_step_cfg: bool = False,
-        extend_stride: float = 18.0,
-    ) -> None:
-        """Set how sound is generated; what is not given is set to its default, as audiocraft does.
+        descriptions: Prompts,
+        melody_wavs: MelodySounds,
+        melody_sample_rate: int | None = None,
+        progress: bool | None = False,
+        return_tokens: bool = False,
+        *,
+        seed: int | None = None,
+        schedule: Curves | None = None,
+    ) -> Made:
+        """Sound for each prompt that follows a melody, where the model was made for it.
+
+        The model hears which of the twelve pitch classes is strongest, about eight times in a second. A
+        melody that is shorter than the sound begins anew. The originals take drums and bass out first, by
+        another model; here a melody is heard as it is: give one that stands alone.
 
         Args:
-            use_sampling: False: always the likeliest code.
-            top_k: draw among so many of the likeliest codes; 0: among all.
-            top_p: draw among the likeliest codes that have this probability together; 0: off.
-            temperature: below 1 the likely gets likelier, above 1 less so.
-            duration: in seconds; above 30 in overlapping windows.
-            cfg_coef: how much the prompt counts.
-            two_step_cfg: with and without prompt one after the other: less memory, more time.
-            extend_stride: seconds that each further window adds, less than 30.
+            descriptions: a text for each sound; None in the list for sound without one.
+            melody_wavs: a tensor of shape ``[B, C, T]``, ``[C, T]`` or ``[T]``, or a sound file; or a list
+                with one for each text, None in it for none. One alone is for all texts.
+            melody_sample_rate: of tensors, in Hz; files know their own.
+            progress, return_tokens, seed, schedule: as of `generate`.
 
         Raises:
-            GenerationError: one of them is out of range.
+            GenerationError: the model follows no melody, something is no sound, or there are more or fewer
+                melodies than texts.
+            AudioFileError: a file cannot be read.
         """
-        self.generation_params = GenerationParams(
-            use_sampling=use_sampling,
-            top_k=top_k,
-            top_p=top_p,
-            temperature=temperature,
-            duration=duration,
-            cfg_coef=cfg_coef,
-            two_step_cfg=two_step_cfg,
-            extend_stride=extend_stride,
-        )
+        chroma = self._model.lm.sizes.chroma
+        if chroma is None:
+            raise GenerationError(
+                "this model follows no melody",
+                site=self._source,
+                wanted="a melody model, such as facebook/musicgen-melody",
+                got="a model that listens to words only",
+                next_step="generate_continuation(sound, sample_rate, ['a text']) goes on from a sound",
+            )
+        texts = as_prompts(descriptions)
+        melodies = as_melodies(melody_wavs, melody_sample_rate, self.sample_rate, chroma, len(texts))
+        return self._made(self._generation(texts, None, seed, schedule, melodies), progress, return_tokens)

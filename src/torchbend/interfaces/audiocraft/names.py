@@ -18,12 +18,15 @@ __all__ = [
 Weights = Mapping[str, Tensor]
 
 _DECODER = "decoder.model.decoder"
-_PROJECTION = "condition_provider.conditioners.description.output_proj"
+_PROJECTIONS = {"enc_to_dec_proj": "description", "audio_enc_to_dec_proj": "self_wav"}
 
 # (transformers, audiocraft); {} stands for a number. The same table is read in both directions.
+_CONDITIONERS = tuple(
+    (f"{theirs}.{part}", f"condition_provider.conditioners.{ours}.output_proj.{part}")
+    for theirs, ours in _PROJECTIONS.items()
+    for part in ("weight", "bias")
+)
 _LANGUAGE = (
-    ("enc_to_dec_proj.weight", f"{_PROJECTION}.weight"),
-    ("enc_to_dec_proj.bias", f"{_PROJECTION}.bias"),
     (f"{_DECODER}.embed_tokens.{{}}.weight", "emb.{}.weight"),
     (f"{_DECODER}.layer_norm.weight", "out_norm.weight"),
     (f"{_DECODER}.layer_norm.bias", "out_norm.bias"),
@@ -41,7 +44,7 @@ _LAYER = (
     ("final_layer_norm.weight", "norm2.weight"),
     ("final_layer_norm.bias", "norm2.bias"),
 )
-_PAIRS = _LANGUAGE + tuple(
+_PAIRS = (*_CONDITIONERS, *_LANGUAGE) + tuple(
     (f"{_DECODER}.layers.{{}}.{theirs}", f"transformer.layers.{{}}.{ours}") for theirs, ours in _LAYER
 )
 _JOINED = {"self_attn": "self_attn", "encoder_attn": "cross_attention"}
@@ -52,7 +55,7 @@ def language_from_transformers(weights: Weights) -> dict[str, Tensor]:
     """The language model's weights under audiocraft's names; what belongs to other parts is left out.
 
     Args:
-        weights: of transformers' ``MusicgenForConditionalGeneration``.
+        weights: of transformers' ``MusicgenForConditionalGeneration``, or of its melody model.
 
     Returns:
         Without the prefix ``lm.``. Queries, keys and values are one weight, as in audiocraft.

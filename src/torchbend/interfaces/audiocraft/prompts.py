@@ -48,37 +48,49 @@ def as_tokens(tokenizer: Any, prompts: Sequence[str | None], device: torch.devic
     return found["input_ids"].to(device), mask.to(device)
 
 
-def as_audio(given: Any, sample_rate: int | None, wanted_rate: int, channels: int) -> Tensor:
+def as_audio(
+    given: Any,
+    sample_rate: int | None,
+    wanted_rate: int,
+    channels: int,
+    *,
+    site: str = "prompt",
+    rate_site: str = "prompt_sample_rate",
+) -> Tensor:
     """Sound to go on from, at the model's sample rate and with its channels.
 
     Args:
         given: shape ``[B, C, T]``, ``[C, T]`` or ``[T]``, or a sound file.
         sample_rate: of it, in Hz; a file knows its own.
+        wanted_rate: of the model, in Hz.
+        channels: of the model.
+        site: the argument that the sound was given as, for messages.
+        rate_site: the one of its sample rate.
 
     Returns:
         Shape ``[B, channels, T]``.
 
     Raises:
-        GenerationError: it is no sound, or its sample rate was not given.
+        GenerationError: it is no sound, holds nothing or NaN, or its sample rate was not given.
         AudioFileError: the file cannot be read.
     """
     if isinstance(given, str | os.PathLike):
         given, sample_rate = read_audio(given, wanted_rate)[0], wanted_rate
-    if not isinstance(given, Tensor) or not given.is_floating_point() or not 1 <= given.dim() <= 3:
+    if not _is_sound(given):
         shape = f", shape {tuple(given.shape)}" if isinstance(given, Tensor) else ""
         raise GenerationError(
             "this is no sound",
-            site="prompt",
-            wanted="a tensor of shape [batch, channels, time], values in [-1, 1], or a sound file",
+            site=site,
+            wanted="a tensor of shape [batch, channels, time], finite values in [-1, 1], or a sound file",
             got=type(given).__name__ + shape,
         )
-    if sample_rate is None or sample_rate <= 0:
+    if not isinstance(sample_rate, int | float) or isinstance(sample_rate, bool) or not sample_rate > 0:
         raise GenerationError(
             "the sample rate of the sound is needed",
-            site="prompt_sample_rate",
+            site=rate_site,
             wanted="a rate in Hz",
             got=sample_rate,
-            next_step="generate_continuation(sound, 44100)",
+            next_step=f"give it: {rate_site}=44100",
         )
     sound = given.reshape(1, 1, -1) if given.dim() == 1 else given[None] if given.dim() == 2 else given
     sound = resample(sound.detach().float().cpu(), sample_rate, wanted_rate)
@@ -86,3 +98,9 @@ def as_audio(given: Any, sample_rate: int | None, wanted_rate: int, channels: in
         return sound
     mono = sound.mean(1, keepdim=True)
     return mono if channels == 1 else mono.expand(-1, channels, -1)
+
+
+def _is_sound(given: object) -> bool:
+    """Whether it is a tensor of real numbers with 1 to 3 dimensions, none of them empty."""
+    right = isinstance(given, Tensor) and given.is_floating_point() and 1 <= given.dim() <= 3
+    return right and given.numel() > 0 and bool(given.isfinite().all())  # type: ignore[attr-defined]

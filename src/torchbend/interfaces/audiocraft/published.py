@@ -14,6 +14,7 @@ from typing import Any
 from torch import Tensor
 
 from torchbend.errors import CheckpointError, WeightsFileError
+from torchbend.interfaces.audiocraft.chroma import Chroma
 from torchbend.interfaces.audiocraft.language import LanguageSizes
 from torchbend.interfaces.audiocraft.loaded import Loaded, built, filled, tokenizer_of
 from torchbend.interfaces.audiocraft.names import codec_from_audiocraft
@@ -27,6 +28,11 @@ from torchbend.weights_file import load_tensors
 __all__ = ["read_published"]
 
 _TEXT = "conditioners.description"
+_MELODY = "conditioners.self_wav"
+_PROJECTION = "condition_provider.conditioners.{}.output_proj.weight"
+_COMPUTED = "condition_provider.conditioners.self_wav.chroma."
+"""Window and filters of melodies: computed here, whatever the file has."""
+_CONDITIONERS = {"description": "t5", "self_wav": "chroma_stem"}
 _T5_FILES = ("config.json", "model.safetensors", "tokenizer*", "special_tokens_map.json", "spiece.model")
 
 
@@ -54,6 +60,7 @@ def read_published(
     t5 = library.T5EncoderModel.from_pretrained(text_folder)
     delays = _delays(config, language)
     sizes = _sizes(language, config, delays, str(folder))
+    language = {name: t for name, t in language.items() if not name.startswith(_COMPUTED)}
     channels = 2 if config.get("interleave_stereo_codebooks.use", False) else 1
     model = built(sizes, _encodec(codec, codec_config, sizes.codes), t5.config, channels)
     filled(model.lm, language, str(folder / AUDIOCRAFT_FILES[0]), assign=True)
@@ -98,15 +105,18 @@ def _solver(path: Path, got: str) -> CheckpointError:
 
 
 def _text_folder(folder: Path, config: YamlConfig, given: Any, cache_dir: Any) -> Path:
-    kind = config.get(f"{_TEXT}.model", "t5")
-    others = [k for k in config.get("conditioners") or {} if k not in ("args", "description")]
-    if kind != "t5" or others:
+    given_to_it = {
+        name: config.get(f"conditioners.{name}.model") for name in config.get("conditioners") or {}
+    }
+    given_to_it.pop("args", None)
+    unknown = {name: kind for name, kind in given_to_it.items() if _CONDITIONERS.get(name) != kind}
+    if unknown:
         raise CheckpointError(
-            "this model listens to something else than a text",
+            "this model listens to something else than a text and a melody",
             site=str(folder),
-            wanted="one text encoder, T5",
-            got=", ".join([kind, *others]),
-            next_step="models that follow a melody, a style or chords are not known here",
+            wanted="T5 for a text, chroma_stem for a melody",
+            got=", ".join(f"{name}: {kind}" for name, kind in unknown.items()),
+            next_step="models that follow a style or chords are not known here",
         )
     name = os.fspath(given) if given is not None else str(config.get(f"{_TEXT}.t5.name", "t5-base"))
     for place in (folder / name, folder / Path(name).name, Path(name).expanduser()):
@@ -133,17 +143,35 @@ def _sizes(
     weights: Mapping[str, Tensor], config: YamlConfig, delays: tuple[int, ...], site: str
 ) -> LanguageSizes:
     """The language model's sizes: those of its weights; the number of heads is in the configuration."""
+    melody = config.get(f"{_MELODY}.model") is not None
     try:
         codes, size = weights["emb.0.weight"].shape
         inner = len(weights["transformer.layers.0.linear1.weight"])
-        text_size = weights["condition_provider.conditioners.description.output_proj.weight"].shape[1]
+        text_size = weights[_PROJECTION.format("description")].shape[1]
+        bins = weights[_PROJECTION.format("self_wav")].shape[1] if melody else 0
     except KeyError as error:
         raise CheckpointError(
             "this is no language model of MusicGen or AudioGen", site=site, wanted=f"a weight {error}"
         ) from error
     layers = {name.split(".")[2] for name in weights if name.startswith("transformer.layers.")}
     heads = int(config.get("transformer_lm.num_heads", 16))
-    return LanguageSizes(size, len(layers), heads, inner, len(delays), codes - 1, text_size, delays)
+    chroma = _chroma(config, bins) if melody else None
+    return LanguageSizes(size, len(layers), heads, inner, len(delays), codes - 1, text_size, delays, chroma)
+
+
+def _chroma(config: YamlConfig, bins: int) -> Chroma:
+    """How melodies are heard: a frame each quarter of a window, as many as the training's sounds had."""
+    if not config.get(f"{_MELODY}.chroma_stem.argmax", True):
+        raise CheckpointError(
+            "this model hears melodies in another way",
+            site=f"xp.cfg: {_MELODY}",
+            wanted="argmax: the strongest pitch class of each frame",
+            got="argmax: false",
+        )
+    window = 2 ** int(config.get(f"{_MELODY}.chroma_stem.radix2_exp", 14))
+    samples = float(config.get("dataset.segment_duration", 30.0)) * int(config.get("sample_rate", 32000))
+    hop = window // 4
+    return Chroma(bins, int(samples) // hop + 1, window, hop)
 
 
 def _encodec(weights: Mapping[str, Tensor], config: YamlConfig, codes: int) -> Any:

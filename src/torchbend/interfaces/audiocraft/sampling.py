@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from torchbend.errors import GenerationError
 
-__all__ = ["GenerationParams", "drawn", "guided"]
+__all__ = ["GenerationParams", "as_seed", "checked", "drawn", "guided"]
 
 
 @dataclass(frozen=True)
@@ -42,15 +43,20 @@ class GenerationParams:
     extend_stride: float = 18.0
 
     def __post_init__(self) -> None:
-        _check("duration", self.duration, "seconds, above 0", lambda v: v > 0)
-        _check("top_k", self.top_k, "a whole number, 0 or more", lambda v: v >= 0 and v == int(v))
-        _check("top_p", self.top_p, "a number from 0 to 1", lambda v: 0 <= v <= 1)
-        _check("temperature", self.temperature, "a number above 0", lambda v: v > 0)
-        _check("cfg_coef", self.cfg_coef, "a number", lambda v: True)
-        _check("extend_stride", self.extend_stride, "seconds, above 0", lambda v: v > 0)
+        checked("duration", self.duration, "seconds, above 0", lambda v: v > 0)
+        checked("top_k", self.top_k, "a whole number, 0 or more", lambda v: v >= 0 and v == int(v))
+        checked("top_p", self.top_p, "a number from 0 to 1", lambda v: 0 <= v <= 1)
+        checked("temperature", self.temperature, "a number above 0", lambda v: v > 0)
+        checked("cfg_coef", self.cfg_coef, "a number", lambda v: True)
+        checked("extend_stride", self.extend_stride, "seconds, above 0", lambda v: v > 0)
 
 
-def _check(name: str, value: Any, wanted: str, right: Any) -> None:
+def checked(name: str, value: Any, wanted: str, right: Callable[[Any], bool]) -> None:
+    """Refuse what is no finite number, or not the right one.
+
+    Raises:
+        GenerationError: naming the argument, and what is wanted.
+    """
     number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if not number or not right(value):
         raise GenerationError(
@@ -58,8 +64,18 @@ def _check(name: str, value: Any, wanted: str, right: Any) -> None:
             site=name,
             wanted=wanted,
             got=f"{value!r} ({type(value).__name__})",
-            next_step=f"set_generation_params({name}=...) with such a value",
+            next_step=f"give such a value: {name}=...",
         )
+
+
+def as_seed(seed: Any) -> int:
+    """A seed of random numbers, of any whole number.
+
+    Raises:
+        GenerationError: it is none.
+    """
+    checked("seed", seed, "a whole number", lambda number: number == int(number))
+    return int(seed) % 2**63
 
 
 def guided(scores: Tensor, rows: int, coefficient: float) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from torchbend.interfaces.audiocraft.chroma import Chroma
 from torchbend.interfaces.audiocraft.language import LanguageSizes
 from torchbend.interfaces.audiocraft.loaded import Loaded, built
 from torchbend.interfaces.libraries import transformers
@@ -14,7 +15,7 @@ __all__ = ["tiny_model"]
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
-def tiny_model(seed: int = 0, layers: int = 4) -> Loaded:
+def tiny_model(seed: int = 0, layers: int = 4, *, melody: bool = False) -> Loaded:
     """A model of MusicGen's kind with some hundred thousand weights, which reads letters.
 
     It plays 8 kHz, 50 frames in a second, and has the parts and names of a real one:
@@ -23,12 +24,14 @@ def tiny_model(seed: int = 0, layers: int = 4) -> Loaded:
     Args:
         seed: of its weights.
         layers: of its language model.
+        melody: a model that follows melodies; it hears four seconds of them, 31 pitch classes in a second.
 
     Raises:
         MissingExtraError: transformers is not installed.
     """
     library = transformers("MusicGen and AudioGen")
-    sizes = LanguageSizes(32, layers, 4, 128, 4, 64, 24, (0, 1, 2, 3))
+    chroma = Chroma(frames=126, window=1024, hop=256) if melody else None
+    sizes = LanguageSizes(32, layers, 4, 128, 4, 64, 24, (0, 1, 2, 3), chroma)
     codec = library.EncodecConfig(
         sampling_rate=8000,
         target_bandwidths=[4.5 * 50 * 6 / 1000],  # four codebooks and a half: rounded down

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path as FilePath
 from typing import Any
 
 import torch
@@ -12,7 +13,10 @@ from torchbend.display.progress import tracked
 from torchbend.errors import GenerationError
 from torchbend.interfaces.audiocraft.generation import Generation
 from torchbend.interfaces.audiocraft.interface import AudiocraftInterface, Path
+from torchbend.interfaces.audiocraft.melodies import Melodies
 from torchbend.interfaces.audiocraft.prompts import Prompts, as_audio, as_prompts, as_tokens
+from torchbend.interfaces.audiocraft.rendering import render
+from torchbend.interfaces.audiocraft.sampling import as_seed, checked
 from torchbend.interfaces.schedule import Schedule
 
 __all__ = ["BendedAudiocraft", "Curves", "Made"]
@@ -114,20 +118,6 @@ class BendedAudiocraft(AudiocraftInterface):
         codes = self._run("encode", (audio.to(self._model.device, self._dtype),))
         return self._made(self._generation(texts, codes, seed, schedule), progress, return_tokens)
 
-    def generate_with_chroma(self, *args: Any, **options: Any) -> Made:
-        """Follow a melody: only models of another architecture can, which are not known here.
-
-        Raises:
-            GenerationError: always.
-        """
-        raise GenerationError(
-            "this model follows no melody",
-            site=self._source,
-            wanted="a melody model; these are not known to torchbend",
-            got=type(self).__name__,
-            next_step="generate_continuation(sound, sample_rate, ['a text']) goes on from a sound",
-        )
-
     def generate_audio(self, tokens: Tensor) -> Tensor:
         """Sound of codes.
 
@@ -174,9 +164,29 @@ class BendedAudiocraft(AudiocraftInterface):
 
         Yields:
             Shape ``[prompts, channels, samples]``, on the CPU.
+
+        Raises:
+            GenerationError: ``block`` is no number above 0, or as of `generate`.
         """
+        checked("block", block, "seconds, above 0", lambda seconds: seconds > 0)
         generation = self._generation(as_prompts(prompts), None, seed, schedule)
         return self._streamed(generation, max(1, round(block * self.frame_rate)), progress)
+
+    def render(self, out: Path, inputs: Sequence[str] = (), *, seed: int = 0, **options: Any) -> FilePath:
+        """Generate sound and write it to a file: what ``torchbend render musicgen:... `` does.
+
+        Args:
+            out: a sound file; it appears whole or not at all.
+            inputs: a text, a sound file to go on from, both, or nothing.
+            seed: of the random numbers: the same seed makes the same sound.
+            options: ``duration`` and the others of `set_generation_params`, for this time only; of a model
+                that follows melodies, ``melody``: a sound file.
+
+        Raises:
+            GenerationError: there are several texts or sounds, or an option is unknown or out of range.
+            AudioFileError: a sound file cannot be read or written.
+        """
+        return render(self, out, inputs, seed, options)
 
     def _streamed(self, generation: Generation, block: int, progress: bool | None) -> Iterator[Tensor]:
         with generation.schedule.playing():
@@ -195,13 +205,18 @@ class BendedAudiocraft(AudiocraftInterface):
             return self._call(method, args, {})
 
     def _generation(
-        self, prompts: list[str | None], codes: Tensor | None, seed: int | None, schedule: Curves | None
+        self,
+        prompts: list[str | None],
+        codes: Tensor | None,
+        seed: int | None,
+        schedule: Curves | None,
+        melodies: Melodies | None = None,
     ) -> Generation:
         model = self._model
         if codes is None:
             books = model.lm.sizes.codebooks
             codes = torch.zeros(len(prompts), books, 0, dtype=torch.long, device=model.device)
-        generator = None if seed is None else torch.Generator(model.device).manual_seed(seed)
+        generator = None if seed is None else torch.Generator(model.device).manual_seed(as_seed(seed))
         return Generation(
             self._run,
             model,
@@ -211,6 +226,7 @@ class BendedAudiocraft(AudiocraftInterface):
             self.longest,
             generator,
             Schedule(schedule, self.controllables),
+            melodies,
         )
 
     def _counted(self, generation: Generation, progress: bool | None) -> Iterator[Tensor | None]:
