@@ -8,14 +8,24 @@ from typing import TYPE_CHECKING, Any
 from torchbend.interfaces.base import BendingInterface, Interface
 
 if TYPE_CHECKING:
+    from torchbend.interfaces.audiocraft import BendedAudioGen, BendedMusicGen
     from torchbend.interfaces.language import BendedLanguageModel
     from torchbend.interfaces.rave import BendedRAVE
 
-__all__ = ["BendedLanguageModel", "BendedRAVE", "BendingInterface", "Interface"]
+__all__ = [
+    "BendedAudioGen",
+    "BendedLanguageModel",
+    "BendedMusicGen",
+    "BendedRAVE",
+    "BendingInterface",
+    "Interface",
+]
 
 # Interfaces are imported at first use: each brings its own family of models.
 _HOME_OF = {
+    "BendedAudioGen": "torchbend.interfaces.audiocraft",
     "BendedLanguageModel": "torchbend.interfaces.language",
+    "BendedMusicGen": "torchbend.interfaces.audiocraft",
     "BendedRAVE": "torchbend.interfaces.rave",
 }
 

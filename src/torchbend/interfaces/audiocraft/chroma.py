@@ -57,7 +57,8 @@ class Chroma:
         bumps = bumps / bumps.norm(dim=0)
         weight = torch.exp(-0.5 * ((pitch / self.bins - _CENTRE) / _SPREAD) ** 2)
         from_c = -3 * (self.bins // 12)  # the circle begins with A so far
-        return (bumps * weight).roll(from_c, 0).float()
+        filters: Tensor = (bumps * weight).roll(from_c, 0)
+        return filters.float()
 
     def gram(self, audio: Tensor, sample_rate: int) -> Tensor:
         """The chromagram of sound: the strongest pitch class of each frame is 1.
