@@ -36,32 +36,52 @@ class LanguageVerbs(LanguageInterface):
         prompts: str | Sequence[str],
         max_new_tokens: int = 40,
         *,
+        temperature: float = 1.0,
+        top_k: int = 50,
+        top_p: float = 1.0,
+        repetition_penalty: float = 1.0,
+        use_sampling: bool = True,
+        stop: str | Sequence[str] | None = None,
+        cache: bool = True,
         seed: int | None = None,
         progress: bool | None = False,
         schedule: Curves | None = None,
-        **params: Any,
     ) -> Any:
         """Go on from a text, or from each of several.
 
         Args:
             prompts: one text or a list; each is read as if it were alone.
             max_new_tokens: at most so many new tokens.
+            temperature: above 0; below 1 the likely gets likelier.
+            top_k: draw among so many of the likeliest tokens; 0: among all.
+            top_p: draw among the likeliest tokens that have this probability together, above 0; 1: among all.
+            repetition_penalty: above 1, tokens that are there already get less likely.
+            use_sampling: False: always the likeliest token.
+            stop: a text, or several, at which the new text ends; it is not part of it.
+            cache: keep keys and values of what was read; False reads everything anew for each token.
             seed: of the random numbers: the same seed gives the same text; by default torch's own state.
             progress: True shows a bar; None only on a terminal, when it takes long.
             schedule: for controls, by name, a curve over the new tokens: points ``[(token, value), ...]`` or
                 a function. The controls are afterwards what they were.
-            params: ``temperature``, ``top_k``, ``top_p``, ``repetition_penalty``, ``use_sampling``, ``stop``,
-                ``cache`` (see `TextParams`).
 
         Returns:
             What is new, without the prompt: a text for a text, a list for a list.
 
         Raises:
-            GenerationError: a prompt is empty, no text, or too long; a parameter is unknown or out of range.
+            GenerationError: a prompt is empty, no text, or too long; a parameter is out of range.
             ControlError: the schedule names an unknown control, or a value out of its range.
         """
         texts = as_prompts(prompts)
-        chosen = TextParams.of(max_new_tokens=max_new_tokens, **params)
+        chosen = TextParams.of(
+            max_new_tokens=max_new_tokens,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            repetition_penalty=repetition_penalty,
+            use_sampling=use_sampling,
+            stop=stop,
+            cache=cache,
+        )
         made = self._continued(texts, chosen, seed, progress, schedule)
         return made[0] if isinstance(prompts, str) else made
 
@@ -231,8 +251,20 @@ class LanguageVerbs(LanguageInterface):
         bent = self._continued(texts, chosen, seed, progress, schedule)
         return Comparison(texts, unbent, bent, self.bended_keys(), width)
 
-    def render(
-        self, out: str | os.PathLike[str], inputs: Sequence[str] = (), *, seed: int = 0, **options: Any
+    def render(  # type: ignore[override]
+        self,
+        out: str | os.PathLike[str],
+        inputs: Sequence[str] = (),
+        *,
+        seed: int = 0,
+        max_new_tokens: int = 40,
+        temperature: float = 1.0,
+        top_k: int = 50,
+        top_p: float = 1.0,
+        repetition_penalty: float = 1.0,
+        use_sampling: bool = True,
+        stop: str | Sequence[str] | None = None,
+        width: int = 36,
     ) -> Path:
         """Go on from prompts, bent and unbent, and write the texts side by side to a file.
 
@@ -240,14 +272,33 @@ class LanguageVerbs(LanguageInterface):
             out: a ``.txt``, ``.md`` or ``.json`` file; it appears whole or not at all.
             inputs: the prompts.
             seed: of the random numbers.
-            options: of `compare`.
+            max_new_tokens: at most so many new tokens.
+            temperature: above 0; below 1 the likely gets likelier.
+            top_k: draw among so many of the likeliest tokens; 0: among all.
+            top_p: draw among the likeliest tokens that have this probability together, above 0; 1: among all.
+            repetition_penalty: above 1, tokens that are there already get less likely.
+            use_sampling: False: always the likeliest token.
+            stop: a text, or several, at which the new text ends.
+            width: letters in a line of a column of a ``.txt`` file.
 
         Returns:
             The file.
         """
         if Path(out).suffix.lower() not in self.writes:
             Comparison([], [], [], []).write(out)  # tells what is wrong before the work
-        return self.compare(list(inputs), seed=seed, **options).write(out)
+        made = self.compare(
+            list(inputs),
+            max_new_tokens,
+            seed=seed,
+            width=width,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            repetition_penalty=repetition_penalty,
+            use_sampling=use_sampling,
+            stop=stop,
+        )
+        return made.write(out)
 
     # -- inside ----------------------------------------------------------------------------------------------
 
