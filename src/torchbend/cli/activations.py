@@ -36,33 +36,37 @@ def activations(
             "--bend", "-b", metavar="CALLBACK@PATTERN", help="Bend the model first. May be repeated."
         ),
     ] = None,
+    option: options.Options = None,
     arg: options.Arguments = None,
     key: options.Key = None,
     loose: options.Loose = False,
-    call: options.Call = "forward",
+    call: options.Call = None,
     sample_rate: options.SampleRate = None,
     mono: options.Mono = False,
     seed: options.Seed = 0,
     device: options.Device = "cpu",
 ) -> None:
-    """Run a model up to the activations that the patterns select, and keep their values.
+    """Run a model, and keep the values of the activations that the patterns select.
 
-    Names and patterns are those of "torchbend inspect --activations".
+    Names and patterns are those of "torchbend inspect --activations". A known model without --call makes what
+    "torchbend render" writes; its activations are kept each time that they come by: steps follow each other.
     """
-    from torchbend.cli.bending import apply_bends
-    from torchbend.cli.models import told_as
-    from torchbend.cli.outputs import check_out, flat, write_tensors
+    from torchbend.cli.bends import apply_bends
+    from torchbend.cli.known import known_model, render_options
+    from torchbend.cli.outputs import check_out, write_tensors
+    from torchbend.cli.seeing import seen
     from torchbend.cli.steps import steps
     from torchbend.cli.subject import open_subject
     from torchbend.display import emit
-    from torchbend.module.bending import exactly
 
-    if not inputs:
+    known = None if call is not None else known_model(model)
+    if known is None and not inputs:
         raise typer.BadParameter("what should the model be run on? give an --input", param_hint="--input")
     if out is None and not stats:
         raise typer.BadParameter("give --out FILE.safetensors, --stats, or both", param_hint="--out")
     if out is not None:
-        check_out(out, tensors_only=True)
+        check_out(out, [".safetensors"])
+    given = {} if known is None else render_options(known.kind, option or ())
     with steps(4) as tell:
         subject = open_subject(
             tell,
@@ -79,22 +83,10 @@ def activations(
             device=device,
         )
         apply_bends(subject.bended, recipe, bends or (), seed=seed)
-        tell(f"running {call}()")
-        given = subject.inputs
-        import torch
-
-        with torch.no_grad(), told_as("the model does not run with these inputs", f"{call}()"):
-            found = subject.bended.get_activations(
-                *patterns, fn=call, _args=tuple(given.in_order), **given.by_name
-            )
-            measured = None
-            if stats:
-                positional = [tuple(given.in_order)] if given.in_order else None
-                sites = [exactly(name, call) for name in found]
-                measured = subject.bended.stats(*sites, fn=call, inputs=positional, **given.by_name)
-    tensors = {path: tensor for name, value in found.items() for path, tensor in flat(value, name).items()}
+        tell("running")
+        tensors, measured = seen(subject, patterns, given, seed, stats)
     if measured is not None:
-        emit(measured.table())
+        emit(measured)
     if out is not None:
         write_tensors(out, tensors)
         typer.echo(f"wrote {len(tensors)} tensor(s) to {out}")

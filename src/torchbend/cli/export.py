@@ -2,47 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from torchbend.cli import options
 
-if TYPE_CHECKING:
-    from torchbend.cli.steps import Tell
-    from torchbend.module import BendedModule
-
 __all__ = ["export"]
 
 
 def export(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="MODEL",
-            help="A RAVE model: a run's folder, a .ckpt, a .ts or a file of torchbend; or sax, which is at "
-            "hand. Or any model, as package.module:factory or file.py:factory, which is run.",
-        ),
-    ],
+    model: options.Model,
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="FILE", help="As model.ts; .onnx and .pt2 for these.")
     ],
     target: Annotated[
         str, typer.Option("--target", "-t", help="Who plays it: nn~, torchscript, onnx, pt2.")
     ] = "nn~",
-    recipe: Annotated[
-        Path | None, typer.Option("--recipe", "-r", metavar="FILE", help="A recipe to apply, first.")
-    ] = None,
-    bends: Annotated[
-        list[str] | None,
-        typer.Option("--bend", "-b", metavar="CALLBACK@PATTERN", help="A bend. May be repeated."),
-    ] = None,
-    control: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Set a control of the recipe. May be repeated."),
-    ] = None,
+    recipe: options.Recipe = None,
+    bends: options.Bends = None,
+    control: options.Controls = None,
     latents: Annotated[
         int | None, typer.Option("--latents", min=1, help="RAVE: play exactly so many latents.")
     ] = None,
@@ -96,12 +76,19 @@ def export(
         ),
     ] = None,
     inputs: options.Inputs = None,
-    call: options.Call = "forward",
+    call: options.Call = None,
     weights: options.Weights = None,
     key: options.Key = None,
     loose: options.Loose = False,
     arg: options.Arguments = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option", metavar="NAME=VALUE", help="Known models: of their export. May be repeated."
+        ),
+    ] = None,
     seed: options.Seed = 0,
+    device: options.Device = "cpu",
     patches: options.Patches = True,
 ) -> None:
     """Write a model, bent, to a file that Max, Pure Data or other programs play, with its controls as knobs.
@@ -109,121 +96,49 @@ def export(
     A file appears whole or not at all. Beside it: a JSON file that tells what it is made of and, for nn~, a
     patch for Pure Data and one for Max.
     """
-    from torchbend.cli.exporting import check_words, tell_export, write_export
+    from torchbend.cli.exporting import check_words, export_arguments, only_for, tell_export, write_export
+    from torchbend.cli.known import known_model
     from torchbend.cli.steps import steps
-
-    check_words(target, out, fill)
-    of_rave: dict[str, Any] = {
-        "latents": latents,
-        "fidelity": fidelity,
-        "fill": fill,
-        "channels": channels,
-        "batch": batch,
-        "prior": prior,
-    }
-    of_rave = {name: value for name, value in of_rave.items() if value is not None}
-    of_others = {
-        "--method": method,
-        "--input": inputs,
-        "--weights": weights,
-        "--arg": arg,
-        "--context": context,
-    }
-    if target != "nn~":
-        _only("nn~", {"--noise-seed": noise_seed is not None})
-    with steps(6) as tell:
-        bended, is_rave = _open(tell, model, of_others, call, key, loose, sample_rate, seed)
-        if is_rave and sample_rate is not None:
-            of_rave["sample_rate"] = sample_rate
-        how = _arguments(bended, is_rave, target, of_rave, of_others)
-        if target == "nn~":
-            how |= {"patches": patches, "seed": noise_seed, "warm_up": warm_up}
-        written = write_export(tell, bended, out, target, how, recipe, bends or (), control or (), seed)
-    tell_export(bended, out, target, written)
-
-
-def _open(
-    tell: Tell,
-    model: str,
-    of_others: dict[str, Any],
-    call: str,
-    key: str | None,
-    loose: bool,
-    sample_rate: int | None,
-    seed: int,
-) -> tuple[BendedModule, bool]:
-    """The model with its methods captured, and whether it is a RAVE model."""
-    from torchbend.interfaces.rave import BendedRAVE
-    from torchbend.rave import RAVE
-    from torchbend.shipped import model_paths
-
-    if (Path(model).exists() or model in model_paths()) and Path(model).suffix != ".py":
-        _only("a factory's models", of_others)
-        tell(f"reading {model}")
-        return BendedRAVE(model), True
-    if ":" not in model and not Path(model).exists():
-        from torchbend.errors import TorchbendError
-
-        raise TorchbendError(
-            "there is no such model",
-            site=model,
-            wanted="a file or a folder of a RAVE model, sax, package.module:factory, or file.py:factory",
-            got="none of them",
-        )
     from torchbend.cli.subject import open_subject
 
-    subject = open_subject(
-        tell,
-        model,
-        arguments=of_others["--arg"],
-        weights=of_others["--weights"],
-        key=key,
-        loose=loose,
-        inputs=of_others["--input"],
-        method=call,
-        sample_rate=sample_rate,
-        seed=seed,
-    )
-    inside = subject.bended.module
-    return (BendedRAVE(inside), True) if isinstance(inside, RAVE) else (subject.bended, False)
-
-
-def _arguments(
-    bended: BendedModule, is_rave: bool, target: str, of_rave: dict[str, Any], of_others: dict[str, Any]
-) -> dict[str, Any]:
-    """Further arguments of ``export``."""
-    if is_rave:
-        if target != "nn~":
-            _only("nn~", {f"--{name.replace('_', '-')}": value for name, value in of_rave.items()})
-        _only("models other than RAVE", {name: of_others[name] for name in ("--method", "--context")})
-        return dict(of_rave)
-    _only("RAVE models", {f"--{name.replace('_', '-')}": value for name, value in of_rave.items()})
-    told = dict(_method_of(text) for text in of_others["--method"] or ())
+    check_words(target, out, fill)
+    how: dict[str, Any] = {
+        "--latents": latents,
+        "--fidelity": fidelity,
+        "--fill": fill,
+        "--channels": channels,
+        "--batch": batch,
+        "--prior": prior,
+        "--method": method,
+        "--context": context,
+        "--noise-seed": noise_seed,
+    }
     if target != "nn~":
-        _only("nn~", {"--method": told, "--context": of_others["--context"]})
-    if not told and not of_others["--input"]:
-        raise typer.BadParameter(
-            "what does the model take? give an --input, or for nn~ a --method, as --method forward=1,1,1,1",
-            param_hint="--input",
+        only_for("nn~", how)
+    known = known_model(model)
+    if known is not None:
+        known.kind.check_export(out, target)
+        of_factories = {"--input": inputs, "--call": call, "--weights": weights, "--key": key}
+        only_for("a factory's models", of_factories)
+    elif option:
+        only_for("known models", {"--option": option})
+    with steps(6) as tell:
+        subject = open_subject(
+            tell,
+            model,
+            arguments=arg,
+            weights=weights,
+            key=key,
+            loose=loose,
+            inputs=inputs,
+            method=call,
+            sample_rate=sample_rate,
+            seed=seed,
+            device=device,
         )
-    lacking = [name for name in told if not callable(getattr(bended.module, name, None))]
-    if lacking:
-        raise typer.BadParameter(f"the model has no method {lacking[0]!r}", param_hint="--method")
-    how = {"methods": told, "context": of_others["--context"]}
-    return {name: value for name, value in how.items() if value}
-
-
-def _only(whose: str, given: dict[str, Any]) -> None:
-    for name, value in given.items():
-        if value:
-            raise typer.BadParameter(f"this is for {whose}", param_hint=name)
-
-
-def _method_of(text: str) -> tuple[str, Sequence[int]]:
-    name, _, numbers = text.partition("=")
-    pieces = [piece.strip() for piece in numbers.split(",")]
-    if not name.isidentifier() or len(pieces) != 4 or not all(piece.isdecimal() for piece in pieces):
-        raise typer.BadParameter(
-            f"{text!r} is not NAME=IN,RATIO,OUT,RATIO, as forward=1,1,1,1", param_hint="--method"
-        )
-    return name, [int(piece) for piece in pieces]
+        given = export_arguments(subject, how, sample_rate, option or ())
+        if target == "nn~":
+            given |= {"patches": patches, "warm_up": warm_up}
+        bended = subject.bended
+        written = write_export(tell, bended, out, target, given, recipe, bends or (), control or (), seed)
+    tell_export(bended, out, target, written)

@@ -21,7 +21,7 @@ def inspect(
     arg: options.Arguments = None,
     key: options.Key = None,
     loose: options.Loose = False,
-    call: options.Call = "forward",
+    call: options.Call = None,
     inputs: options.Inputs = None,
     weights_filter: Annotated[
         str, typer.Option("--weights-filter", metavar="RE", help="Only weights whose names begin like this.")
@@ -43,13 +43,15 @@ def inspect(
 ) -> None:
     """Print the weights of a model; with an input, its graph and its activations.
 
-    With --graph or --activations only what was asked for is printed beside the weights.
+    With --graph or --activations only what was asked for is printed beside the weights. A known model needs
+    no input; without --call all of its methods are looked into.
     """
-    if (graph or activations) and not inputs:
-        raise typer.BadParameter("the graph is that of a call: give an --input", param_hint="--graph")
+    from torchbend.cli.known import known_model
     from torchbend.cli.steps import steps
     from torchbend.cli.subject import open_subject
 
+    if (graph or activations) and not inputs and known_model(model) is None:
+        raise typer.BadParameter("the graph is that of a call: give an --input", param_hint="--graph")
     with steps(3) as tell:
         subject = open_subject(
             tell,
@@ -69,12 +71,15 @@ def inspect(
     bended = subject.bended
     typer.echo(f"weights of {model}\n")
     bended.print_weights(weights_filter)
-    if graph or all_of_it:
-        typer.echo(f"\ngraph of {call}()\n")
-        bended.print_graph(call)
-    if activations or all_of_it:
-        typer.echo(f"\nactivations of {call}()\n")
-        bended.print_activations(call, flt=activations_filter)
+    if subject.interface is not None and not (graph or activations or all_of_it):
+        typer.echo(f"\nactivations of {', '.join(subject.methods)}: --activations prints them")
+    for method in subject.methods:
+        if graph or all_of_it:
+            typer.echo(f"\ngraph of {method}()\n")
+            bended.print_graph(method)
+        if activations or all_of_it:
+            typer.echo(f"\nactivations of {method}()\n")
+            bended.print_activations(method, flt=activations_filter)
     if html is not None:
         _write_page(html, model, subject)
         typer.echo(f"\nwrote {html}")
@@ -86,7 +91,7 @@ def _write_page(path: Path, model: str, subject: Subject) -> None:
     from torchbend.errors import TorchbendError
     from torchbend.plots import Heading, Section, TableHtml, page
 
-    bended, method = subject.bended, subject.method
+    bended = subject.bended
     weights = weights_table((name, bended.weight(name)) for name in bended.weight_names)
     sections: list[Section] = [
         Heading("Modules"),
@@ -94,12 +99,12 @@ def _write_page(path: Path, model: str, subject: Subject) -> None:
         Heading("Weights"),
         TableHtml(weights.html()),
     ]
-    if bended.is_traced(method):
+    columns = ("name", "op", "target", "shape", "dtype", "module", "source")
+    for method in filter(bended.is_traced, subject.methods):
         rows = [
             (a.name, a.op, a.target, str(a.shape), str(a.dtype), a.module_path, a.source)
             for a in bended.activations(method).values()
         ]
-        columns = ("name", "op", "target", "shape", "dtype", "module", "source")
         sections += [
             Heading(f"Activations of {method}()"),
             TableHtml(Table(columns, rows).html()),

@@ -13,7 +13,9 @@ from torchbend.cli.check import check
 from torchbend.cli.demo import demo
 from torchbend.cli.export import export
 from torchbend.cli.inspecting import inspect
+from torchbend.cli.listing import models
 from torchbend.cli.rave.app import app as rave
+from torchbend.cli.render import render
 from torchbend.errors import TorchbendError
 
 __all__ = ["app", "main"]
@@ -22,9 +24,11 @@ DEBUG = "--debug"
 
 HELP = """Look into any PyTorch model, bend its weights and activations, and keep what comes out.
 
-MODEL is code to run: "package.module:factory" or "path/to/file.py:factory". The factory is a class, a
-function that returns a module, or a module; --arg name=value gives it arguments. The folder that you are in
-is searched too. Weights and recipes are data: nothing in them is ever executed.
+MODEL is a known model, KIND:SOURCE ("torchbend models" lists the kinds), as "rave:runs/birds"; KIND:tiny has
+random weights, to try things out. Or it is code to run: "package.module:factory" or
+"path/to/file.py:factory". The factory is a class, a function that returns a module, or a module; --arg
+name=value gives it arguments. The folder that you are in is searched too. Weights and recipes are data:
+nothing in them is ever executed.
 
 --debug, anywhere, shows where in the program an error arose.
 """
@@ -81,7 +85,7 @@ def _options(
     """What all commands share."""
 
 
-for _command in (inspect, bend, activations, export, check, demo):
+for _command in (models, inspect, bend, render, activations, export, check, demo):
     app.command()(_command)
 app.add_typer(rave)
 

@@ -18,8 +18,7 @@ from torch import nn
 
 from torchbend.cli.words import literal, named
 from torchbend.errors import TorchbendError
-from torchbend.rave import load
-from torchbend.shipped import model_paths
+from torchbend.interfaces.kinds import closest_kinds
 from torchbend.weights_file import apply_weights, load_weights
 
 __all__ = ["open_model", "told_as"]
@@ -66,8 +65,7 @@ def open_model(
     """The model in evaluation mode, filled with weights.
 
     Args:
-        spec: ``package.module:factory`` or ``path/to/file.py:factory``. This code is run. Or the name of a
-            model that comes with the package, as ``sax``.
+        spec: ``package.module:factory`` or ``path/to/file.py:factory``. This code is run.
         arguments: of the factory, ``"name=value"`` or, in order, ``"value"``.
         weights, key, strict: as for :func:`torchbend.weights_file.load_weights` and ``apply_weights``.
         seed: of the weights that the factory draws.
@@ -94,11 +92,18 @@ def open_model(
 
 def _factory(spec: str) -> Any:
     place, colon, path = spec.rpartition(":")
-    if spec in model_paths():
-        return load(spec)
+    if not colon and (Path(spec).suffix not in ("", ".py") or "/" in spec):
+        raise TorchbendError(
+            "there is no such model",
+            site=spec,
+            wanted="a file or a folder of a RAVE model, sax, KIND:SOURCE, or a factory",
+            next_step='"torchbend models" lists the kinds; a factory is package.module:name or file.py:name',
+        )
     if not (colon and place and path):
         raise typer.BadParameter(
-            f"{spec!r} names no factory: write package.module:factory or file.py:factory", param_hint="MODEL"
+            f"{spec!r} names no factory: write package.module:factory, file.py:factory, or KIND:SOURCE for a "
+            'known model ("torchbend models" lists the kinds)',
+            param_hint="MODEL",
         )
     found: Any = _module_of_file(Path(place)) if place.endswith(".py") else _module_of_name(place)
     for name in path.split("."):
@@ -126,13 +131,21 @@ def _module_of_file(path: Path) -> ModuleType:
 
 
 def _module_of_name(name: str) -> ModuleType:
-    with (
-        told_as(
-            "the module could not be imported", name, "is it installed, or in the folder that you are in?"
-        ),
-        _searching(Path.cwd()),
-    ):
-        return importlib.import_module(name)
+    where = "is it installed, or in the folder that you are in?"
+    with told_as("the module could not be imported", name, where), _searching(Path.cwd()):
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name is None or not name.startswith(error.name):
+                raise
+            close = closest_kinds(name)
+            raise TorchbendError(
+                "the module could not be imported, and no kind of model has this name",
+                site=name,
+                wanted=f"closest kinds: {', '.join(close)}" if close else None,
+                got=str(error),
+                next_step=f'{where} "torchbend models" lists the kinds',
+            ) from error
 
 
 @contextmanager

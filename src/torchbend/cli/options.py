@@ -9,7 +9,10 @@ import typer
 
 __all__ = [
     "Arguments",
+    "Bends",
+    "Buffers",
     "Call",
+    "Controls",
     "Device",
     "Inputs",
     "Key",
@@ -17,8 +20,13 @@ __all__ = [
     "Model",
     "Mono",
     "NoiseSeed",
+    "Normalize",
+    "Options",
+    "Out",
     "Patches",
+    "Recipe",
     "SampleRate",
+    "SaveRecipe",
     "Seed",
     "WarmUp",
     "Weights",
@@ -35,13 +43,56 @@ Model = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help="The model: package.module:factory or file.py:factory, which is run; or sax, which is at hand.",
+        help="The model: package.module:factory or file.py:factory, which is run; or a known one, as "
+        "KIND:SOURCE (see torchbend models), KIND:tiny, a file of RAVE, or sax, which is at hand.",
     ),
 ]
 Arguments = Annotated[
     list[str] | None,
-    typer.Option("--arg", metavar="NAME=VALUE", help="An argument of the factory: a number, a text, a list."),
+    typer.Option(
+        "--arg",
+        metavar="NAME=VALUE",
+        help="An argument of the factory, or of a known model's class: a number, a text, a list.",
+    ),
 ]
+Out = Annotated[
+    Path,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="FILE",
+        help="A sound file, a .png of images, or .safetensors for all tensors; of a known model: what it "
+        "makes.",
+    ),
+]
+Options = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option",
+        metavar="NAME=VALUE",
+        help="Known models: how it is made, as duration=10 (see torchbend models KIND). May be repeated.",
+    ),
+]
+Recipe = Annotated[
+    Path | None, typer.Option("--recipe", "-r", metavar="FILE", help="A recipe to apply, first.")
+]
+Bends = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--bend",
+        "-b",
+        metavar="CALLBACK@PATTERN",
+        help="As 'Scale(2.0)@decoder.*weight' or 'Fold(0.2) >> Clamp(-1, 1)@conv1d_3$'. May be repeated.",
+    ),
+]
+Controls = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Set a control of the recipe. May be repeated."),
+]
+SaveRecipe = Annotated[
+    Path | None, typer.Option("--save-recipe", metavar="FILE.json", help="Keep all bends as a recipe.")
+]
+Buffers = Annotated[bool, typer.Option("--buffers", help="Patterns of --bend select buffers too.")]
 Weights = Annotated[
     Path | None,
     typer.Option(
@@ -53,7 +104,14 @@ Key = Annotated[
 ]
 Loose = Annotated[bool, typer.Option("--loose", help="Take from the weights file what fits.")]
 Inputs = Annotated[list[str] | None, typer.Option("--input", "-i", metavar="SPEC", help=_INPUT_HELP)]
-Call = Annotated[str, typer.Option("--call", metavar="METHOD", help="The method of the model to call.")]
+Call = Annotated[
+    str | None,
+    typer.Option(
+        "--call",
+        metavar="METHOD",
+        help="The method of the model to call; by default forward, or what a known model renders.",
+    ),
+]
 SampleRate = Annotated[
     int | None,
     typer.Option(
@@ -64,6 +122,9 @@ SampleRate = Annotated[
     ),
 ]
 Mono = Annotated[bool, typer.Option("--mono", help="Average the channels of sound inputs.")]
+Normalize = Annotated[
+    bool, typer.Option("--normalize", help="Bring the sound to full scale, images from black to white.")
+]
 Seed = Annotated[int, typer.Option("--seed", help="Of random weights, random inputs and random callbacks.")]
 Device = Annotated[str, typer.Option("--device", help="Where to compute: cpu, cuda, mps.")]
 NoiseSeed = Annotated[

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -15,7 +16,7 @@ import typer
 from torchbend.bending import callbacks
 from torchbend.bending.callback import BendingCallback
 
-__all__ = ["callback_of", "callback_names", "literal", "named", "parse_bend"]
+__all__ = ["callback_of", "callback_names", "literal", "named", "named_values", "parse_bend", "value_or_text"]
 
 _LONGEST = 10_000
 _NEED_CODE = {"Capture", "InterpolateActivation", "InterpolationFromCapture", "Lambda"}
@@ -46,6 +47,36 @@ def literal(text: str, hint: str = "") -> Any:
     if text and all(character.isalnum() or character in "_-./" for character in text) and text[0].isalpha():
         return {"True": True, "False": False, "None": None}.get(text, text)
     return _literal(_parsed(text, hint), text, hint)
+
+
+def value_or_text(text: str, hint: str = "") -> Any:
+    """A literal; a text that is none, as a sentence, stands for itself.
+
+    Raises:
+        typer.BadParameter: it begins like a list, a dict or a quoted text, and is none.
+
+    >>> value_or_text("[1, 2]"), value_or_text("a cat, asleep"), value_or_text("2 cats")
+    ([1, 2], 'a cat, asleep', '2 cats')
+    """
+    try:
+        return literal(text, hint)
+    except typer.BadParameter:
+        if not text or text[0] in "[({'\"":
+            raise
+        return text
+
+
+def named_values(texts: Sequence[str], hint: str) -> dict[str, Any]:
+    """``NAME=VALUE`` each, a value as `value_or_text` reads it.
+
+    Raises:
+        typer.BadParameter: one of them has no name, or a value cannot be read.
+    """
+    pairs = [(text, *named(text)) for text in texts]
+    for text, name, _ in pairs:
+        if name is None:
+            raise typer.BadParameter(f"{text!r} is not NAME=VALUE", param_hint=hint)
+    return {str(name): value_or_text(value, hint) for _, name, value in pairs}
 
 
 def parse_bend(text: str) -> tuple[BendingCallback, str]:

@@ -179,17 +179,29 @@ class BendingInterface(BendedWrapper):
         Raises:
             ExportError: such a model cannot be exported to this target, or something in it cannot.
         """
-        if target in BendingInterface.export_targets and target not in self.export_targets:
-            known = ", ".join(self.export_targets)
+        self.check_export(path, target)
+        return super().export(path, target, **options)
+
+    @classmethod
+    def check_export(cls, path: str | os.PathLike[str], target: str) -> None:
+        """Refuse a target that no model of this class can be exported to, before there is one.
+
+        Args:
+            path, target: as of `export`.
+
+        Raises:
+            ExportError: it is none of ``export_targets``.
+        """
+        if target in BendingInterface.export_targets and target not in cls.export_targets:
+            known = ", ".join(cls.export_targets)
             raise ExportError(
-                f"{type(self).__name__} cannot be exported to {target!r}: {self.why_no_export}",
+                f"{cls.__name__} cannot be exported to {target!r}: {cls.why_no_export}",
                 site=str(path),
                 wanted=f"one of: {known}" if known else None,
                 next_step="write what it makes to sound files, or export one part: BendedModule(model.part)"
                 if not known
                 else None,
             )
-        return super().export(path, target, **options)
 
 
 def _first_line(member: Any) -> str:

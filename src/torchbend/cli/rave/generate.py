@@ -47,7 +47,7 @@ def generate(
     never overwritten. What cannot be read, or needs more memory than there is, is told at the
     end; the status is then 1.
     """
-    from torchbend.cli.bending import apply_bends
+    from torchbend.cli.bends import apply_bends
     from torchbend.cli.rave.model_options import open_rave
     from torchbend.display.progress import tracked
     from torchbend.interfaces.rendering import plan, render_file
