@@ -22,7 +22,7 @@ def tiny() -> Callable[[str], Loaded]:
 
     def of(kind: str) -> Loaded:
         if kind not in made:
-            made[kind] = tiny_language_model(kind)
+            made[kind] = tiny_language_model(kind, layers=3)
         return made[kind]
 
     return of

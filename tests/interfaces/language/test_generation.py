@@ -28,21 +28,21 @@ def theirs(model: BendedLanguageModel, prompts: list[str], count: int, **options
 
 @pytest.mark.shows("BendedLanguageModel", "generate")
 def test_the_likeliest_tokens_are_those_of_transformers(each: BendedLanguageModel) -> None:
-    made = each.generate(PROMPTS, 24, use_sampling=False)
-    assert made == theirs(each, PROMPTS, 24, do_sample=False)
-    assert each.generate(PROMPTS[0], 24, use_sampling=False) == made[0]
+    made = each.generate(PROMPTS, 12, use_sampling=False)
+    assert made == theirs(each, PROMPTS, 12, do_sample=False)
+    assert each.generate(PROMPTS[0], 12, use_sampling=False) == made[0]
     ids = torch.tensor([each.tokens(PROMPTS[0])])
-    written = each.generate_tokens(ids, 24, use_sampling=False)
+    written = each.generate_tokens(ids, 12, use_sampling=False)
     assert each.text(written) == made[0] and each.text(each.tokens("über, 音")) == "über, 音"
 
 
 def test_what_is_drawn_is_what_transformers_draws(both: BendedLanguageModel) -> None:
     options = {"temperature": 0.8, "top_k": 12, "top_p": 0.9, "repetition_penalty": 1.3}
     torch.manual_seed(3)
-    mine = both.generate(PROMPTS[1], 30, **options)  # type: ignore[arg-type]
+    mine = both.generate(PROMPTS[1], 12, **options)  # type: ignore[arg-type]
     torch.manual_seed(3)
-    assert [mine] == theirs(both, PROMPTS[1:], 30, do_sample=True, **options)
-    assert mine != both.generate(PROMPTS[1], 30, use_sampling=False)
+    assert [mine] == theirs(both, PROMPTS[1:], 12, do_sample=True, **options)
+    assert mine != both.generate(PROMPTS[1], 12, use_sampling=False)
 
 
 def test_scores_are_weighed_as_transformers_weighs_them() -> None:
@@ -67,21 +67,21 @@ def test_scores_are_weighed_as_transformers_weighs_them() -> None:
 
 
 def test_the_same_seed_gives_the_same_text(gpt2: BendedLanguageModel) -> None:
-    first = gpt2.generate(PROMPTS, 20, seed=1)
+    first = gpt2.generate(PROMPTS, 8, seed=1)
     state = torch.get_rng_state()
-    assert gpt2.generate(PROMPTS, 20, seed=1) == first and gpt2.generate(PROMPTS, 20, seed=2) != first
+    assert gpt2.generate(PROMPTS, 8, seed=1) == first and gpt2.generate(PROMPTS, 8, seed=2) != first
     assert torch.equal(torch.get_rng_state(), state)
 
 
 @pytest.mark.shows("BendedLanguageModel", "stream")
 def test_pieces_put_together_are_the_text(both: BendedLanguageModel) -> None:
-    whole = both.generate("Once", 30, seed=4)
-    pieces = list(both.stream("Once", 30, seed=4))
+    whole = both.generate("Once", 16, seed=4)
+    pieces = list(both.stream("Once", 16, seed=4))
     assert "".join(pieces) == whole and len(pieces) > 5
     letter = next(c for c in whole[3:] if c.isprintable() and c != "\N{REPLACEMENT CHARACTER}")
-    stopped = both.generate("Once", 30, seed=4, stop=["never", letter])
+    stopped = both.generate("Once", 16, seed=4, stop=["never", letter])
     assert whole.startswith(stopped + letter) and letter not in stopped
-    assert "".join(both.stream("Once", 30, seed=4, stop=[letter + "never", letter])) == stopped
+    assert "".join(both.stream("Once", 16, seed=4, stop=[letter + "never", letter])) == stopped
 
 
 def test_a_text_ends_where_the_model_ends_it(gpt2: BendedLanguageModel) -> None:
@@ -98,17 +98,17 @@ def test_with_and_without_a_cache_bends_are_the_same(each: BendedLanguageModel) 
     each.bend(tb.Scale(1.5), "layer.1.attention.value", "layer.2.mlp.down.weight")
     each.bend(tb.Mask(0.7, seed=1), "layer.1.mlp.hidden")
     each.bend(tb.Scale(0.0), "layer.0.attention.head.[12]")
-    each.bend(tb.Bias(0.3), "layer.2", "layer.3.attention.key")
+    each.bend(tb.Bias(0.3), "layer.1", "layer.2.attention.key")
     ids = torch.tensor([each.tokens("what is remembered")])
     whole = each(input_ids=ids, use_cache=False).logits
     with torch.no_grad():
-        read = each(input_ids=ids[:, :7], use_cache=True)
+        read = each(input_ids=ids[:, :9], use_cache=True)
         steps, past = [read.logits], read.past_key_values
-        for token in ids[0, 7:]:
+        for token in ids[0, 9:]:
             out = each(input_ids=token.reshape(1, 1), past_key_values=past, use_cache=True)
             steps, past = [*steps, out.logits], out.past_key_values
     assert torch.allclose(torch.cat(steps, 1), whole, atol=1e-5)
-    greedy = {"use_sampling": False, "max_new_tokens": 20}
+    greedy = {"use_sampling": False, "max_new_tokens": 6}
     assert each.generate(PROMPTS, **greedy) == each.generate(PROMPTS, cache=False, **greedy)  # type: ignore[arg-type]
     bent = each.generate(PROMPTS, **greedy)  # type: ignore[arg-type]
     each.reset()
@@ -119,19 +119,19 @@ def test_with_and_without_a_cache_bends_are_the_same(each: BendedLanguageModel) 
 def test_a_control_moves_over_the_tokens(gpt2: BendedLanguageModel) -> None:
     amount = tb.BendingParameter("amount", 0.0, range=[0.0, 50.0])
     gpt2.bend(tb.Bias(amount), "layer.1.mlp.up.bias")
-    still = gpt2.generate("Once", 30, use_sampling=False)
+    still = gpt2.generate("Once", 16, use_sampling=False)
     seen: list[float] = []
 
     def curve(token: float) -> float:
         seen.append(token)
-        return 0.0 if token < 10 else 40.0
+        return 0.0 if token < 6 else 40.0
 
-    moved = gpt2.generate("Once", 30, use_sampling=False, schedule={"amount": curve})
-    first = gpt2.generate("Once", 10, use_sampling=False)
+    moved = gpt2.generate("Once", 16, use_sampling=False, schedule={"amount": curve})
+    first = gpt2.generate("Once", 6, use_sampling=False)
     assert moved.startswith(first.rstrip("\N{REPLACEMENT CHARACTER}")) and moved != still
-    assert seen == list(range(30)) and amount.value == 0.0
-    points = {"amount": [(9, 0.0), (10, 40.0)]}
-    assert gpt2.generate("Once", 30, use_sampling=False, schedule=points) == moved
+    assert seen == list(range(16)) and amount.value == 0.0
+    points = {"amount": [(5, 0.0), (6, 40.0)]}
+    assert gpt2.generate("Once", 16, use_sampling=False, schedule=points) == moved
     with pytest.raises(ControlError, match="no control"):
         gpt2.generate("Once", 3, schedule={"nothing": points["amount"]})
 
