@@ -36,6 +36,7 @@ def test_names_are_those_of_the_two_halves(music: BendedMusicGen) -> None:
     assert isinstance(music, BendingInterface) and "generate_continuation" in music.verbs
 
 
+@pytest.mark.shows("BendedMusicGen", "bend weights", model="MusicGen")
 def test_a_bent_weight_is_the_weight_bent_by_hand(music: BendedMusicGen) -> None:
     plain = codes_of(music)
     music.bend(tb.Scale(0.5), f"{LAYER}.linear2.weight$")
@@ -52,6 +53,7 @@ def test_a_bent_weight_is_the_weight_bent_by_hand(music: BendedMusicGen) -> None
     assert torch.equal(codes_of(music), plain)
 
 
+@pytest.mark.shows("BendedMusicGen", "bend activations", model="MusicGen")
 @pytest.mark.parametrize(
     ("activation", "weight"),
     [
@@ -82,6 +84,7 @@ def test_words_are_bent(music: BendedMusicGen) -> None:
     assert torch.equal(codes_of(music), unguided)  # words that say nothing
 
 
+@pytest.mark.shows("BendedMusicGen", "reset is bit-identical", model="MusicGen")
 def test_the_codec_is_bent_in_the_whole_and_in_the_stream(music: BendedMusicGen) -> None:
     plain = music.generate(PROMPT, seed=1)
     music.bend(tb.Scale(0.3), "decode:compression_model_decoder_model_4_block_1_conv$")
@@ -93,6 +96,7 @@ def test_the_codec_is_bent_in_the_whole_and_in_the_stream(music: BendedMusicGen)
     assert torch.equal(music.generate(PROMPT, seed=1), plain)
 
 
+@pytest.mark.shows("BendedMusicGen", "bend attention weights", model="MusicGen")
 def test_weights_of_the_attention_are_activations_where_they_are_wanted(folder: Path) -> None:
     music = BendedMusicGen(folder, attention="explicit")
     music.set_generation_params(duration=1.0)
@@ -122,6 +126,7 @@ def test_a_control_that_is_turned_meanwhile_counts_from_the_next_step_on(music: 
     assert torch.equal(turned[..., :9], plain[..., :9]) and not torch.equal(turned, plain)
 
 
+@pytest.mark.shows("BendedMusicGen", "schedule", model="MusicGen")
 @pytest.mark.parametrize(
     "curve",
     [
@@ -143,6 +148,7 @@ def test_a_schedule_moves_a_control_over_the_seconds(music: BendedMusicGen, curv
     assert torch.equal(codes_of(music, schedule={amount: curve}), moved)
 
 
+@pytest.mark.shows("BendedMusicGen", "schedule of the codec", model="MusicGen")
 def test_a_schedule_moves_the_codec_too(music: BendedMusicGen) -> None:
     gain = tb.BendingParameter("gain", 1.0)
     music.bend(tb.Scale(gain), "decode:compression_model_decoder_model_15_conv$")
@@ -215,6 +221,7 @@ def test_short_patterns_mean_a_layer(music: BendedMusicGen) -> None:
         music.bend(tb.Scale(2.0), "lm.transformer.1.heads")
 
 
+@pytest.mark.shows("BendedMusicGen", "recipes", model="MusicGen")
 def test_a_recipe_is_kept_and_used_again(music: BendedMusicGen, tmp_path: Path) -> None:
     music.bend(tb.Mask(0.4, seed=1), "lm.transformer.1.weight")
     bent = codes_of(music)

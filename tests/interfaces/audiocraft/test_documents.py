@@ -40,6 +40,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.shows("BendedMusicGen", "the documents' cells", model="MusicGen")
 def test_the_cells_bend_music(hub: Path, shared_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first, table, bends = code_cells(shared_dir, "003")[CELLS]
     assert bends.count(BROKEN) == 2

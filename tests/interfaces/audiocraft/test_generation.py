@@ -20,6 +20,7 @@ from . import tiny
 PROMPTS = ["abc", "a longer one"]
 
 
+@pytest.mark.shows("BendedMusicGen", "generate (equal to transformers)", model="MusicGen")
 def test_the_likeliest_codes_are_those_of_transformers(music: BendedMusicGen, original: Any) -> None:
     music.set_generation_params(duration=1.2, use_sampling=False, cfg_coef=2.0)
     sound = music.generate(PROMPTS)
@@ -35,6 +36,7 @@ def test_the_likeliest_codes_are_those_of_transformers(music: BendedMusicGen, or
     assert torch.allclose(sound, theirs, atol=1e-5)
 
 
+@pytest.mark.shows("BendedMusicGen", "a seed gives the same sound", model="MusicGen")
 def test_the_same_seed_gives_the_same_sound(music: BendedMusicGen) -> None:
     first = music.generate(PROMPTS, seed=1)
     assert torch.equal(music(PROMPTS, seed=1), first)
@@ -63,18 +65,21 @@ def test_guidance_in_two_steps_is_guidance_in_one(music: BendedMusicGen) -> None
     assert not torch.equal(music.generate(PROMPTS, return_tokens=True, seed=3)[1], codes)
 
 
+@pytest.mark.shows("BendedMusicGen", "generate_unconditional", model="MusicGen")
 def test_without_a_prompt(music: BendedMusicGen) -> None:
     sound = music.generate_unconditional(2, seed=4)
     assert torch.equal(music.generate([None, ""], seed=4), sound)
     assert not torch.equal(music.generate(PROMPTS, seed=4), sound)
 
 
+@pytest.mark.shows("BendedMusicGen", "generate_audio", model="MusicGen")
 def test_codes_to_sound(music: BendedMusicGen) -> None:
     sound, codes = music.generate(PROMPTS, return_tokens=True, seed=0)
     assert codes.shape == (2, 4, 20) and int(codes.max()) < 16
     assert torch.equal(music.generate_audio(codes), sound)
 
 
+@pytest.mark.shows("BendedMusicGen", "generate_continuation", model="MusicGen")
 def test_going_on_from_a_sound(music: BendedMusicGen, tmp_path: Path) -> None:
     beginning = torch.randn(1, 256, generator=torch.Generator().manual_seed(0))
     sound, codes = music.generate_continuation(beginning, tiny.RATE, ["abc"], return_tokens=True, seed=1)
@@ -99,6 +104,7 @@ def test_a_known_beginning_changes_nothing_that_would_have_been_written(music: B
     assert torch.equal(rest, whole)
 
 
+@pytest.mark.shows("BendedMusicGen", "streaming equals the whole", model="MusicGen")
 @pytest.mark.parametrize("block", [0.1, 0.5, 9.0])
 def test_a_stream_is_the_whole_in_pieces(music: BendedMusicGen, block: float) -> None:
     pieces_of = {0.1: 16, 0.5: 4, 9.0: 1}
@@ -116,6 +122,7 @@ def test_a_stream_gives_sound_before_all_codes_are_written(music: BendedMusicGen
     assert 0 < steps[-1] < 20
 
 
+@pytest.mark.shows("BendedMusicGen", "long sound in overlapping windows", model="MusicGen")
 def test_long_sound_is_written_in_windows(music: BendedMusicGen) -> None:
     music.longest = 1.0
     music.set_generation_params(duration=2.5, extend_stride=0.6, use_sampling=False)

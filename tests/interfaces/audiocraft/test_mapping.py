@@ -38,6 +38,7 @@ def bended(request: pytest.FixtureRequest, folder: Path, audiocraft_folder: Path
     return BendedMusicGen(folder, attention="explicit" if "explicit" in request.param else "fused")
 
 
+@pytest.mark.shows("BendedMusicGen", "logits within 1e-5 of transformers, both layouts", model="MusicGen")
 def test_scores_are_those_of_transformers(bended: BendedMusicGen, original: Any) -> None:
     flat = CODES.reshape(8, 7)
     theirs = original(input_ids=IDS, attention_mask=MASK, decoder_input_ids=flat).logits
@@ -53,6 +54,7 @@ def test_steps_give_the_scores_of_the_whole(bended: BendedMusicGen) -> None:
     assert torch.allclose(torch.cat(parts, 2), scores_of(bended), atol=1e-5)
 
 
+@pytest.mark.shows("BendedMusicGen", "encode and decode (equal to transformers)", model="MusicGen")
 def test_codes_and_sound_are_those_of_transformers(bended: BendedMusicGen, original: Any) -> None:
     sound = torch.randn(2, 1, 10 * tiny.HOP, generator=torch.Generator().manual_seed(1))
     codes = bended.module.encode(sound)
@@ -62,6 +64,7 @@ def test_codes_and_sound_are_those_of_transformers(bended: BendedMusicGen, origi
     assert torch.equal(bended.module.decode(codes), original.audio_encoder.decode(codes[None], [None])[0])
 
 
+@pytest.mark.shows("BendedMusicGen", "checkpoint names both ways", model="MusicGen")
 def test_names_go_both_ways(original: Any, bended: BendedMusicGen) -> None:
     weights = original.state_dict()
     here = language_from_transformers(weights)
@@ -95,6 +98,7 @@ def test_what_the_configuration_says_counts(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.shows("BendedMusicGen", "stereo", model="MusicGen")
 def test_stereo_is_two_signals_in_turn(tmp_path: Path) -> None:
     original = tiny.model(channels=2)
     bended = BendedMusicGen(tiny.save(original, tmp_path))

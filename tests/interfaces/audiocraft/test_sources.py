@@ -27,6 +27,7 @@ def _without_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
 
 
+@pytest.mark.shows("BendedMusicGen", "load by hub name", model="MusicGen")
 def test_a_hub_name_is_taken_from_the_cache(folder: Path, tmp_path: Path, original: Any) -> None:
     in_cache(folder, "facebook/musicgen-small", tmp_path)
     bended = BendedMusicGen("facebook/musicgen-small", cache_dir=tmp_path)
@@ -35,6 +36,7 @@ def test_a_hub_name_is_taken_from_the_cache(folder: Path, tmp_path: Path, origin
     assert torch.equal(bended.module.lm.linears[0].weight, weight)
 
 
+@pytest.mark.shows("BendedAudioGen", "audiocraft's two files", model="AudioGen")
 def test_audiocraft_s_files_of_a_hub_name_name_their_text_encoder(
     audiocraft_folder: Path, tmp_path: Path, folder: Path
 ) -> None:
@@ -163,6 +165,7 @@ def test_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, folder: Path) -> No
         assert 'pip install "torchbend[transformers]"' in str(told.value.next_step)
 
 
+@pytest.mark.shows("BendedMusicGen", "load from a folder", model="MusicGen")
 def test_weights_in_several_files_are_read(original: Any, tmp_path: Path) -> None:
     original.save_pretrained(tmp_path, max_shard_size="100KB")
     tiny.tokenizer().save_pretrained(tmp_path)

@@ -1,70 +1,65 @@
-"""From what a user types on the command line to a sound file."""
+"""What a user of the command line wants to have made: of a text, a sound file, a melody."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from torchbend.errors import GenerationError
-from torchbend.interfaces.audiocraft.sampling import GenerationParams
-from torchbend.interfaces.sounds import SOUND_FILES, write_sound
+from torchbend.interfaces.sounds import SOUND_FILES
 
 if TYPE_CHECKING:
     from torchbend.interfaces.audiocraft.verbs import BendedAudiocraft
 
-__all__ = ["render"]
-
-_PARAMS = tuple(field.name for field in fields(GenerationParams))
+__all__ = ["Wanted"]
 
 
-def render(
-    model: BendedAudiocraft,
-    out: str | os.PathLike[str],
-    inputs: Sequence[str],
-    seed: int,
-    options: Mapping[str, Any],
-) -> Path:
-    """Generate one sound and write it; arguments and errors as of `BendedAudiocraft.render`."""
-    text, sound = _one_of_each([inputs] if isinstance(inputs, str) else inputs)
-    params = dict(options)
-    melody = params.pop("melody", None)
-    if melody is not None and sound is not None:
-        raise _wrong("melody", "a sound to go on from, or a melody to follow", f"{sound} and {melody}")
-    unknown = [name for name in params if name not in _PARAMS]
-    if unknown:
-        raise _wrong(unknown[0], f"one of: {', '.join((*_PARAMS, 'melody'))}", unknown[0])
-    before = model.generation_params
-    model.generation_params = replace(before, **params)
-    try:
-        made = _made(model, text, sound, melody, seed)
-    finally:
-        model.generation_params = before
-    write_sound(out, made, model.sample_rate)
-    return Path(out)
+@dataclass(frozen=True)
+class Wanted:
+    """One sound.
 
+    Attributes:
+        text: that it is made from.
+        sound: a file that it goes on from.
+        melody: a file that it follows.
+    """
 
-def _made(model: BendedAudiocraft, text: str | None, sound: str | None, melody: str | None, seed: int) -> Any:
-    if melody is not None:
-        follow = getattr(model, "generate_with_chroma", None)
-        if follow is None:
-            raise _wrong("melody", "a MusicGen that follows melodies", type(model).__name__)
-        return follow([text], str(melody), seed=seed)
-    if sound is not None:
-        return model.generate_continuation(sound, descriptions=[text], seed=seed)
-    return model.generate([text], seed=seed)
+    text: str | None
+    sound: str | None
+    melody: str | None
 
+    @classmethod
+    def of(cls, inputs: Sequence[str], melody: str | None) -> Wanted:
+        """What inputs mean; those that end as sound files do are files.
 
-def _one_of_each(inputs: Sequence[str]) -> tuple[str | None, str | None]:
-    """The text and the sound file among the inputs."""
-    sounds = [given for given in inputs if given.lower().endswith(SOUND_FILES)]
-    texts = [given for given in inputs if given not in sounds]
-    for name, held in (("text", texts), ("sound file", sounds)):
-        if len(held) > 1:
-            raise _wrong("inputs", f"at most one {name}: a file holds one sound", ", ".join(held[:4]))
-    return (texts or [None])[0], (sounds or [None])[0]  # type: ignore[list-item]
+        Raises:
+            GenerationError: there are several texts or files, or one to go on from and one to follow.
+        """
+        held = [inputs] if isinstance(inputs, str) else list(inputs)
+        sounds = [given for given in held if given.lower().endswith(SOUND_FILES)]
+        texts = [given for given in held if given not in sounds]
+        for name, found in (("text", texts), ("sound file", sounds)):
+            if len(found) > 1:
+                raise _wrong("inputs", f"at most one {name}: a file holds one sound", ", ".join(found[:4]))
+        if melody is not None and sounds:
+            raise _wrong("melody", "a sound to go on from, or one to follow", f"{sounds[0]} and {melody}")
+        return cls(texts[0] if texts else None, sounds[0] if sounds else None, melody)
+
+    def made_by(self, model: BendedAudiocraft, seed: int) -> Any:
+        """The sound, shape ``[1, channels, samples]``.
+
+        Raises:
+            GenerationError: the model follows no melody, or parameters cannot work together.
+        """
+        if self.melody is not None:
+            follow = getattr(model, "generate_with_chroma", None)
+            if follow is None:
+                raise _wrong("melody", "a MusicGen that follows melodies", type(model).__name__)
+            return follow([self.text], str(self.melody), seed=seed)
+        if self.sound is not None:
+            return model.generate_continuation(self.sound, descriptions=[self.text], seed=seed)
+        return model.generate([self.text], seed=seed)
 
 
 def _wrong(site: str, wanted: str, got: str) -> GenerationError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -15,9 +16,10 @@ from torchbend.interfaces.audiocraft.generation import Generation
 from torchbend.interfaces.audiocraft.interface import AudiocraftInterface, Path
 from torchbend.interfaces.audiocraft.melodies import Melodies
 from torchbend.interfaces.audiocraft.prompts import Prompts, as_audio, as_prompts, as_tokens
-from torchbend.interfaces.audiocraft.rendering import render
+from torchbend.interfaces.audiocraft.rendering import Wanted
 from torchbend.interfaces.audiocraft.sampling import as_seed, checked
 from torchbend.interfaces.schedule import Schedule
+from torchbend.interfaces.sounds import write_sound
 
 __all__ = ["BendedAudiocraft", "Curves", "Made"]
 
@@ -172,21 +174,60 @@ class BendedAudiocraft(AudiocraftInterface):
         generation = self._generation(as_prompts(prompts), None, seed, schedule)
         return self._streamed(generation, max(1, round(block * self.frame_rate)), progress)
 
-    def render(self, out: Path, inputs: Sequence[str] = (), *, seed: int = 0, **options: Any) -> FilePath:
-        """Generate sound and write it to a file: what ``torchbend render musicgen:... `` does.
+    def render(  # type: ignore[override]
+        self,
+        out: Path,
+        inputs: Sequence[str] = (),
+        *,
+        seed: int = 0,
+        melody: str | None = None,
+        duration: float | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        temperature: float | None = None,
+        cfg_coef: float | None = None,
+        use_sampling: bool | None = None,
+        two_step_cfg: bool | None = None,
+        extend_stride: float | None = None,
+    ) -> FilePath:
+        """Generate sound and write it to a file. What is not given is as `set_generation_params` left it.
 
         Args:
             out: a sound file; it appears whole or not at all.
             inputs: a text, a sound file to go on from, both, or nothing.
             seed: of the random numbers: the same seed makes the same sound.
-            options: ``duration`` and the others of `set_generation_params`, for this time only; of a model
-                that follows melodies, ``melody``: a sound file.
+            melody: a sound file to follow, for a model that can.
+            duration: in seconds.
+            top_k: draw among so many of the likeliest codes; 0: among all.
+            top_p: draw among the likeliest codes that have this probability together; 0: off.
+            temperature: below 1 the likely gets likelier, above 1 less so.
+            cfg_coef: how much the prompt counts.
+            use_sampling: False: always the likeliest code.
+            two_step_cfg: with and without prompt one after the other: less memory, more time.
+            extend_stride: seconds that each further window adds.
 
         Raises:
-            GenerationError: there are several texts or sounds, or an option is unknown or out of range.
+            GenerationError: there are several texts or sounds, or an option is out of range.
             AudioFileError: a sound file cannot be read or written.
         """
-        return render(self, out, inputs, seed, options)
+        given = {
+            "duration": duration,
+            "top_k": top_k,
+            "top_p": top_p,
+            "temperature": temperature,
+            "cfg_coef": cfg_coef,
+            "use_sampling": use_sampling,
+            "two_step_cfg": two_step_cfg,
+            "extend_stride": extend_stride,
+        }
+        before = self.generation_params
+        self.generation_params = replace(before, **{n: v for n, v in given.items() if v is not None})  # type: ignore[arg-type]
+        try:
+            made = Wanted.of(inputs, melody).made_by(self, seed)
+        finally:
+            self.generation_params = before
+        write_sound(out, made, self.sample_rate)
+        return FilePath(out)
 
     def _streamed(self, generation: Generation, block: int, progress: bool | None) -> Iterator[Tensor]:
         with generation.schedule.playing():
