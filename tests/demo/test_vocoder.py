@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 import torchbend as tb
 from torchbend.audio import read_audio
 from torchbend.cli.main import app
-from torchbend.demo.mel import LogMel
 from torchbend.demo.render import difference_db, levelled, play
 from torchbend.demo.vocoder_bends import vocoder_instrument
 from torchbend.errors import TorchbendError
+from torchbend.interfaces.vocoder.mel import LogMel
 
 FRAME = 256
 installed = pytest.mark.skipif(

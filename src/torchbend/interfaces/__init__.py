@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     from torchbend.interfaces.audiocraft import BendedAudioGen, BendedMusicGen
     from torchbend.interfaces.language import BendedLanguageModel
     from torchbend.interfaces.rave import BendedRAVE
+    from torchbend.interfaces.vocoder import BendedVocoder
 
 __all__ = [
     "BendedAudioGen",
     "BendedLanguageModel",
     "BendedMusicGen",
     "BendedRAVE",
+    "BendedVocoder",
     "BendingInterface",
     "Interface",
 ]
@@ -27,6 +29,7 @@ _HOME_OF = {
     "BendedLanguageModel": "torchbend.interfaces.language",
     "BendedMusicGen": "torchbend.interfaces.audiocraft",
     "BendedRAVE": "torchbend.interfaces.rave",
+    "BendedVocoder": "torchbend.interfaces.vocoder",
 }
 
 

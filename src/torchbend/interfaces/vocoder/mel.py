@@ -11,9 +11,6 @@ from torchbend.plots import hz_to_mel, mel_to_hz
 
 __all__ = ["LogMel"]
 
-_FLOOR = 1e-5
-"""Magnitude at which the logarithm ends."""
-
 
 class LogMel(nn.Module):
     """Logarithm of the magnitude in mel bands, as in HiFi-GAN (Kong, Kim and Bae 2020) and its weights.
@@ -27,9 +24,12 @@ class LogMel(nn.Module):
         hop: distance of frames in samples.
         n_mels: number of bands.
         low, high: the lowest and the highest frequency in Hz.
+        floor: magnitude at which the logarithm ends, above 0.
+        decimal: the logarithm to the base of 10, as SpeechT5 takes it.
+        centred: the first frame is centred on the first sample, not on the middle of the first hop.
 
     Shape:
-        ``[batch, 1, T]`` with T > (n_fft - hop) / 2 to ``[batch, n_mels, T // hop]``.
+        ``[batch, 1, T]`` with T > n_fft / 2 to ``[batch, n_mels, T // hop]``.
     """
 
     bank: Tensor
@@ -43,6 +43,10 @@ class LogMel(nn.Module):
         n_mels: int = 80,
         low: float = 0.0,
         high: float = 8000.0,
+        *,
+        floor: float = 1e-5,
+        decimal: bool = False,
+        centred: bool = False,
     ) -> None:
         super().__init__()
         if not 0 <= low < high <= sample_rate / 2:
@@ -51,19 +55,22 @@ class LogMel(nn.Module):
                 wanted=f"0 <= low < high <= {sample_rate / 2} Hz",
                 got=f"{low}, {high}",
             )
-        self.n_fft, self.hop = n_fft, hop
+        self.n_fft, self.hop, self.n_mels = n_fft, hop, n_mels
+        self.floor, self.decimal = floor, decimal
+        self.left = n_fft // 2 if centred else (n_fft - hop) // 2
+        self.right = n_fft - hop - self.left
         self.register_buffer("bank", _bank(sample_rate, n_fft, n_mels, low, high), persistent=False)
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
 
     def forward(self, sound: Tensor) -> Tensor:
         """The spectrogram of a sound."""
-        side = (self.n_fft - self.hop) // 2
-        padded = functional.pad(sound, (side, side), mode="reflect").squeeze(1)
+        padded = functional.pad(sound, (self.left, self.right), mode="reflect").squeeze(1)
         spectrum = torch.stft(
             padded, self.n_fft, self.hop, window=self.window, center=False, return_complex=True
         )
         magnitude = (spectrum.real.square() + spectrum.imag.square() + 1e-9).sqrt()
-        return (self.bank @ magnitude).clamp_min(_FLOOR).log()
+        bands = (self.bank @ magnitude).clamp_min(self.floor)
+        return bands.log10() if self.decimal else bands.log()
 
 
 def _bank(sample_rate: int, n_fft: int, n_mels: int, low: float, high: float) -> Tensor:
