@@ -9,12 +9,14 @@ from torchbend.interfaces.base import BendingInterface, Interface
 
 if TYPE_CHECKING:
     from torchbend.interfaces.audiocraft import BendedAudioGen, BendedMusicGen
+    from torchbend.interfaces.gan import BendedGAN
     from torchbend.interfaces.language import BendedLanguageModel
     from torchbend.interfaces.rave import BendedRAVE
     from torchbend.interfaces.vocoder import BendedVocoder
 
 __all__ = [
     "BendedAudioGen",
+    "BendedGAN",
     "BendedLanguageModel",
     "BendedMusicGen",
     "BendedRAVE",
@@ -26,6 +28,7 @@ __all__ = [
 # Interfaces are imported at first use: each brings its own family of models.
 _HOME_OF = {
     "BendedAudioGen": "torchbend.interfaces.audiocraft",
+    "BendedGAN": "torchbend.interfaces.gan",
     "BendedLanguageModel": "torchbend.interfaces.language",
     "BendedMusicGen": "torchbend.interfaces.audiocraft",
     "BendedRAVE": "torchbend.interfaces.rave",

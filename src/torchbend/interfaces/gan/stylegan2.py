@@ -1,0 +1,156 @@
+"""StyleGAN2's generator: latents to styles (mapping), styles to images (synthesis).
+
+Written from the papers: Karras et al., "A Style-Based Generator Architecture for Generative Adversarial
+Networks" (arXiv 1812.04948) and "Analyzing and Improving the Image Quality of StyleGAN" (arXiv 1912.04958,
+with the architecture of skips, figure 7b). Weights have the names of the public checkpoints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from torchbend.interfaces.gan.filtering import binomial, upsampled
+from torchbend.interfaces.gan.layers import Dense, Styled, ToImage
+from torchbend.interfaces.gan.sizes import StyleGAN2Sizes
+
+__all__ = ["Mapping", "StyleGAN2", "Synthesis"]
+
+_RATE = 0.01
+
+
+def _normalised(x: Tensor) -> Tensor:
+    """So large that the mean of the squares is 1."""
+    return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-8)
+
+
+class Mapping(nn.Module):
+    """Latents to styles: some dense layers in a row, and the mean of all styles (``w_avg``)."""
+
+    w_avg: Tensor
+
+    def __init__(self, sizes: StyleGAN2Sizes) -> None:
+        super().__init__()
+        inputs = sizes.z_dim
+        if sizes.labels:
+            self.embed = Dense(sizes.labels, sizes.w_dim)
+            inputs += sizes.w_dim
+        self.layers = sizes.mapping_layers
+        for number in range(self.layers):
+            layer = Dense(inputs if number == 0 else sizes.w_dim, sizes.w_dim, "lrelu", _RATE)
+            self.add_module(f"fc{number}", layer)
+        self.register_buffer("w_avg", torch.zeros(sizes.w_dim))
+        self.labels = sizes.labels
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Args: ``z [B, z_dim]``, ``labels [B, classes]`` where there are any. Returns ``[B, w_dim]``."""
+        x = _normalised(z)
+        if self.labels:
+            given = x.new_zeros(len(x), self.labels) if labels is None else labels
+            x = torch.cat([x, _normalised(self.embed(given))], 1)
+        for number in range(self.layers):
+            x = getattr(self, f"fc{number}")(x)
+        return x
+
+
+class Block(nn.Module):
+    """One resolution: one or two convolutions, and the colours that it adds to the image."""
+
+    resample_filter: Tensor
+
+    def __init__(self, sizes: StyleGAN2Sizes, number: int) -> None:
+        super().__init__()
+        outputs, side, w_dim = sizes.channels[number], sizes.resolutions[number], sizes.w_dim
+        self.first = number == 0
+        if self.first:
+            self.const = nn.Parameter(torch.randn(outputs, side, side))
+        else:
+            inputs = sizes.channels[number - 1]
+            self.conv0 = Styled(inputs, outputs, w_dim, side, up=True, clamp=sizes.clamp)
+        self.conv1 = Styled(outputs, outputs, w_dim, side, clamp=sizes.clamp)
+        self.torgb = ToImage(outputs, sizes.image_channels, w_dim, clamp=sizes.clamp)
+        self.register_buffer("resample_filter", binomial())
+
+    @property
+    def convolutions(self) -> list[Styled]:
+        """In their order."""
+        return [self.conv1] if self.first else [self.conv0, self.conv1]
+
+    def forward(
+        self, x: Tensor | None, image: Tensor | None, ws: Sequence[Tensor], noise: Sequence[Tensor | None]
+    ) -> tuple[Tensor, Tensor]:
+        """Args: channels and image of the block before; styles for the layers; noise for the convolutions."""
+        if x is None:
+            x = self.const.expand(ws[0].shape[0], -1, -1, -1)
+        for number, layer in enumerate(self.convolutions):
+            x = layer(x, ws[number], noise[number])
+        colours: Tensor = self.torgb(x, ws[-1])
+        return x, colours if image is None else upsampled(image, self.resample_filter) + colours
+
+
+class Synthesis(nn.Module):
+    """Styles to images: blocks ``b4``, ``b8``, ..., each twice as large as the one before."""
+
+    def __init__(self, sizes: StyleGAN2Sizes) -> None:
+        super().__init__()
+        self.resolutions = sizes.resolutions
+        for number, side in enumerate(self.resolutions):
+            self.add_module(f"b{side}", Block(sizes, number))
+
+    @property
+    def convolutions(self) -> list[Styled]:
+        """All of them in their order; each can be given noise."""
+        return [layer for side in self.resolutions for layer in getattr(self, f"b{side}").convolutions]
+
+    def forward(self, ws: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
+        """Args: ``ws [B, styles, w_dim]``, noise for each convolution. Returns ``[B, colours, H, W]``."""
+        given: Sequence[Tensor | None] = noise or [None] * (2 * len(self.resolutions) - 1)
+        x: Tensor | None = None
+        image: Tensor | None = None
+        at = 0
+        for side in self.resolutions:
+            count = 1 if side == 4 else 2
+            styles = [ws[:, at + number] for number in range(count + 1)]
+            x, image = getattr(self, f"b{side}")(x, image, styles, given[at : at + count])
+            at += count
+        made: Tensor = image  # type: ignore[assignment]
+        return made
+
+
+class StyleGAN2(nn.Module):
+    """The generator; without weights of its own it makes noise.
+
+    Args:
+        sizes: how large it is.
+    """
+
+    def __init__(self, sizes: StyleGAN2Sizes) -> None:
+        super().__init__()
+        self.sizes = sizes
+        self.mapping = Mapping(sizes)
+        self.synthesis = Synthesis(sizes)
+
+    def map(self, z: Tensor, labels: Tensor | None = None, truncation: Tensor | None = None) -> Tensor:
+        """Latents to styles.
+
+        Args:
+            z: shape ``[B, z_dim]``.
+            labels: shape ``[B, classes]``, one of them 1, where the model has any.
+            truncation: shape ``[styles]``: 1 leaves a style as it is, 0 makes it the mean of all styles.
+
+        Returns:
+            Shape ``[B, styles, w_dim]``: at first the same for each layer.
+        """
+        ws = self.mapping(z, labels)[:, None].expand(-1, self.sizes.styles, -1)
+        return ws.clone() if truncation is None else torch.lerp(self.mapping.w_avg, ws, truncation[:, None])
+
+    def synthesize(self, ws: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
+        """Styles to images, as `Synthesis` does."""
+        images: Tensor = self.synthesis(ws, noise)
+        return images
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Latents to images from -1 to 1, shape ``[B, colours, H, W]``."""
+        return self.synthesize(self.map(z, labels))

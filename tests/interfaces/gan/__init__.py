@@ -1,0 +1,1 @@
+"""GANs behind their own verbs."""
