@@ -17,7 +17,7 @@ __all__ = ["models"]
 
 def models(
     kind: Annotated[
-        str | None, typer.Argument(metavar="[KIND]", help="Tell all of this kind, as musicgen.")
+        str | None, typer.Argument(metavar="KIND", help="Tell all of this kind, as musicgen.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As data, for programs.")] = False,
 ) -> None:

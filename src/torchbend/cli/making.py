@@ -11,7 +11,7 @@ import typer
 
 from torchbend.cli.bends import apply_bends, tell_bends
 from torchbend.cli.known import Known, known_model, render_options
-from torchbend.cli.models import told_as
+from torchbend.cli.models import check_module, told_as
 from torchbend.cli.outputs import check_out, write_output
 from torchbend.cli.steps import steps
 from torchbend.cli.subject import open_subject
@@ -104,6 +104,8 @@ class Work:
                 }
             )
             return render_options(known.kind, self.options)
+        if known is None:
+            check_module(self.model)
         check_out(self.out, texts=known is not None)
         if self.options:
             raise typer.BadParameter(

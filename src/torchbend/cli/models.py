@@ -21,7 +21,7 @@ from torchbend.errors import TorchbendError
 from torchbend.interfaces.kinds import closest_kinds
 from torchbend.weights_file import apply_weights, load_weights
 
-__all__ = ["open_model", "told_as"]
+__all__ = ["check_module", "open_model", "told_as"]
 
 
 @contextmanager
@@ -91,6 +91,7 @@ def open_model(
 
 
 def _factory(spec: str) -> Any:
+    check_module(spec)
     place, colon, path = spec.rpartition(":")
     if not colon and (Path(spec).suffix not in ("", ".py") or "/" in spec):
         raise TorchbendError(
@@ -130,22 +131,37 @@ def _module_of_file(path: Path) -> ModuleType:
     return module
 
 
+def check_module(spec: str) -> None:
+    """Refuses a spec whose module is not there, before anything is imported.
+
+    Args:
+        spec: a factory, as of `open_model`.
+
+    Raises:
+        TorchbendError: there is no such module, and no such kind of known models.
+    """
+    place, _, path = spec.rpartition(":")
+    top = place.partition(".")[0]
+    if not (path and top.isidentifier()) or place.endswith(".py"):
+        return
+    with _searching(Path.cwd()):
+        importlib.invalidate_caches()
+        if top in sys.modules or importlib.util.find_spec(top) is not None:
+            return
+    close = closest_kinds(top)
+    raise TorchbendError(
+        "the module could not be imported: there is none of this name, and no kind of model either",
+        site=spec,
+        wanted=f"closest kinds: {', '.join(close)}" if close else None,
+        got=place,
+        next_step='is it installed, or in the folder that you are in? "torchbend models" lists the kinds',
+    )
+
+
 def _module_of_name(name: str) -> ModuleType:
     where = "is it installed, or in the folder that you are in?"
     with told_as("the module could not be imported", name, where), _searching(Path.cwd()):
-        try:
-            return importlib.import_module(name)
-        except ModuleNotFoundError as error:
-            if error.name is None or not name.startswith(error.name):
-                raise
-            close = closest_kinds(name)
-            raise TorchbendError(
-                "the module could not be imported, and no kind of model has this name",
-                site=name,
-                wanted=f"closest kinds: {', '.join(close)}" if close else None,
-                got=str(error),
-                next_step=f'{where} "torchbend models" lists the kinds',
-            ) from error
+        return importlib.import_module(name)
 
 
 @contextmanager

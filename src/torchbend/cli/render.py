@@ -16,7 +16,7 @@ def render(
     given: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[INPUT]...",
+            metavar="INPUT",
             help="Of a known model: texts, numbers, names of files, as its kind takes them. Of another model:"
             " as --input.",
         ),
