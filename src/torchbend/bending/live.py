@@ -19,6 +19,7 @@ from torch.overrides import TorchFunctionMode, _get_current_function_mode
 
 from torchbend.bending.plan import Actions, LivePlan, MethodPlan, act
 from torchbend.capture.compiled import holds_compiled, run_eagerly
+from torchbend.capture.elsewhere import brought_in_quietly, hooked
 from torchbend.capture.operators import is_in_place, op_key
 from torchbend.capture.structure import signature_of
 
@@ -111,6 +112,8 @@ class LiveSession:
         self._shadowed: dict[str, Any] = {}
         self._holds_compiled = holds_compiled(module)
         self._eagerly: AbstractContextManager[Any] | None = None
+        self._hooked = hooked(list(module.modules()))
+        self._quietly: AbstractContextManager[Any] | None = None
 
     def enter(self, method: str) -> None:
         """Install the hooks for a call of ``method``."""
@@ -118,6 +121,9 @@ class LiveSession:
         if self._holds_compiled:
             self._eagerly = run_eagerly()
             self._eagerly.__enter__()
+        if self._hooked:
+            self._quietly = brought_in_quietly(self._hooked)
+            self._quietly.__enter__()
         own = vars(self._module)
         if self._sees_operations:
             self._depth = torch._C._len_torch_function_stack()
@@ -160,6 +166,9 @@ class LiveSession:
                 own[name] = value
         self._shadowed.clear()
         self._originals.clear()
+        if self._quietly is not None:
+            self._quietly.__exit__(None, None, None)
+            self._quietly = None
         if self._eagerly is not None:
             self._eagerly.__exit__(None, None, None)
             self._eagerly = None

@@ -8,7 +8,7 @@ weights: its ``computed_weights`` names their parts, and an attribute ``given_<n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -16,6 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
+
+from torchbend.capture.elsewhere import Kept, kept_elsewhere, tied_names
 
 __all__ = ["Slot", "Place", "Places"]
 
@@ -69,6 +71,8 @@ class Place:
         also: slots that a call changes by itself and that are put back after a bent call.
         parts: for an effective weight, the names of its parts.
         kept: an effective weight that its module computes once and keeps.
+        outline: an empty tensor of its shape and dtype, where its values are kept elsewhere: `read` fetches
+            them.
     """
 
     names: list[str]
@@ -78,6 +82,7 @@ class Place:
     also: list[Slot] = field(default_factory=list)
     parts: list[str] = field(default_factory=list)
     kept: bool = False
+    outline: Tensor | None = None
 
 
 class _Computed(nn.Module):
@@ -95,6 +100,26 @@ class _Computed(nn.Module):
     def forward(self) -> Tensor:
         tensor: Tensor = self.__dict__["tensor"]
         return tensor
+
+
+class _Instead(Mapping[str, Tensor]):
+    """The map of weights that are kept elsewhere, with another tensor for one of them."""
+
+    def __init__(self, under: Mapping[str, Tensor], key: str, tensor: Tensor) -> None:
+        self._under, self._key, self._tensor = under, key, tensor
+
+    def __getitem__(self, key: str) -> Tensor:
+        return self._tensor if key == self._key else self._under[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._under)
+
+    def __len__(self) -> int:
+        return len(self._under)
+
+
+def _instead(at: Kept, tensor: Tensor) -> _Instead:
+    return _Instead(at.hook.weights_map, at.key, tensor)
 
 
 def _no_hook(tensor: Tensor) -> Callable[..., None]:
@@ -126,6 +151,7 @@ class Places:
                     by_tensor[id(tensor)] = place
                 place.names.append(name)
                 found[name] = place
+        self._kept_elsewhere(module)
         for path, part in module.named_modules():
             for place in _effective(path, part, self.weights):
                 self.weights[place.names[0]] = place
@@ -133,6 +159,23 @@ class Places:
                 self.buffers.setdefault(place.names[0], place)
             if isinstance(part, nn.RNNBase):
                 self._renewed_lists(path, part)
+
+    def _kept_elsewhere(self, module: nn.Module) -> None:
+        """Weights that another library brings in for each call: they are read and bent where they are."""
+        kept = kept_elsewhere(module)
+        for name, at in kept.items():
+            if name in self:
+                place = self[name]
+                place.read, place.outline = at.read, at.outline
+                place.slots = [Slot(vars(at.hook), "weights_map", partial(_instead, at))]
+        for name, other in tied_names(module) if kept else ():
+            first, second = self.weights.get(other), self.weights.get(name)
+            if first is not None and second is not None and first is not second:
+                if first.outline is not None:
+                    first, second = second, first  # what is at hand is read more quickly
+                first.names = sorted({*first.names, *second.names}, key=list(self.weights).index)
+                first.slots = [*first.slots, *second.slots]
+                self.weights.update(dict.fromkeys(second.names, first))
 
     def _renewed_lists(self, path: str, part: nn.RNNBase) -> None:
         """A recurrent layer that finds other weights in its place makes new lists of them in its call."""

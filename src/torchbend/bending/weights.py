@@ -34,7 +34,8 @@ class BentWeight:
         revision: Callable[[], Any],
     ) -> None:
         self.place = place
-        self._read, self._effective = place.read, place.kind == "effective"
+        # what is computed, or fetched from elsewhere, is read only where something changed
+        self._read, self._effective = place.read, place.kind == "effective" or place.outline is not None
         self._chain, self._base, self._revision = chain, base, revision
         self._kept: Tensor | None = None
         self._key: Any = None

@@ -60,6 +60,7 @@ class Ledger:
         self._part_counts: dict[fx.Node, int] = {}
         self._named: dict[int, tuple[str, torch.Tensor]] = {}
         self._weights: set[str] = set()
+        self._hooked = [(path, part) for path, part in parts if "_hf_hook" in vars(part)]
         self._index_names(parts)
 
     def _index_names(self, parts: Sequence[tuple[str, nn.Module]]) -> None:
@@ -137,7 +138,21 @@ class Ledger:
             self._remember(tensor, node)
             self._list(node, tensor, None, source_line(model_frame()))
             return node
+        brought = self._brought_in(tensor) if self._hooked else None
+        if brought is not None:
+            node = self.create("get_attr", brought)
+            self._remember(tensor, node)
+            self._list(node, tensor, None, source_line(model_frame()))
+            return node
         return self._constant(tensor)
+
+    def _brought_in(self, tensor: torch.Tensor) -> str | None:
+        """The name of a weight that a hook has just brought in (see `elsewhere`)."""
+        for path, part in self._hooked:
+            for name, held in part._parameters.items():
+                if held is tensor:
+                    return f"{path}.{name}" if path else name
+        return None
 
     def _part(self, tensor: torch.Tensor, entry: tuple[Any, ...]) -> fx.Node:
         node: fx.Node = entry[1]

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from torchbend.capture.compiled import run_eagerly
+from torchbend.capture.elsewhere import brought_in_quietly, hooked
 from torchbend.capture.graph import INPUT, Address, Capture
 from torchbend.capture.operators import hidden_from_outer, unseen_seen
 from torchbend.capture.preserve import Preserved, random_state_kept
@@ -80,6 +81,7 @@ def _run(
     function = module if method == "forward" else getattr(module, method)
     try:
         with ExitStack() as seeing:
+            seeing.enter_context(brought_in_quietly(hooked([part for _, part in parts])))
             seeing.enter_context(unseen_seen(recorder))
             seeing.enter_context(watch.watching())
             seeing.enter_context(new_objects_apart())

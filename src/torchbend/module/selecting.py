@@ -108,7 +108,8 @@ class Selecting(Measuring):
         with torch.no_grad():
             for name in found.weights:
                 kind = "weight" if name in places.weights else "buffer"
-                tensor = places[name].read()
+                place = places[name]
+                tensor = place.read() if place.outline is None else place.outline
                 shape = None if is_lazy(tensor) else tensor.shape
                 sites.append(Site(name, kind, None, shape, tensor.dtype, name.rpartition(".")[0]))
         for fn, name in found.activations:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from torchbend.errors import CheckpointError
@@ -35,6 +37,16 @@ _DTYPES = {
     "fp32": torch.float32,
     "float32": torch.float32,
 }
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    RuntimeError,
+    ImportError,
+    pickle.UnpicklingError,
+    SafetensorError,
+)
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model", "vocab.txt")
 
 
@@ -121,7 +133,7 @@ def opened(source: Location, options: Options, *, with_tokenizer: bool = True) -
         model, told = library.AutoModelForCausalLM.from_pretrained(
             folder, config=config, output_loading_info=True, local_files_only=True, **given
         )
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError, TypeError) as error:
+    except _UNREADABLE as error:
         raise CheckpointError(
             "the model cannot be read",
             site=site,
