@@ -85,7 +85,8 @@ def load(
     """
     path = Path(path)
     content = _read(path)
-    decoder = Decoder(_classes(callbacks), _tensors(path, content.get("tensors")))
+    own = (*getattr(module, "callback_classes", ()), *callbacks)
+    decoder = Decoder(_classes(own), _tensors(path, content.get("tensors")))
     controls = content.get("controls", {})
     if not isinstance(controls, dict):
         raise broken("controls", "an object", type(controls).__name__)

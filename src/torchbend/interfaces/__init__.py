@@ -9,6 +9,7 @@ from torchbend.interfaces.base import BendingInterface, Interface
 
 if TYPE_CHECKING:
     from torchbend.interfaces.audiocraft import BendedAudioGen, BendedMusicGen
+    from torchbend.interfaces.diffusion import BendedDiffusion
     from torchbend.interfaces.gan import BendedGAN
     from torchbend.interfaces.language import BendedLanguageModel
     from torchbend.interfaces.rave import BendedRAVE
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BendedAudioGen",
+    "BendedDiffusion",
     "BendedGAN",
     "BendedLanguageModel",
     "BendedMusicGen",
@@ -28,6 +30,7 @@ __all__ = [
 # Interfaces are imported at first use: each brings its own family of models.
 _HOME_OF = {
     "BendedAudioGen": "torchbend.interfaces.audiocraft",
+    "BendedDiffusion": "torchbend.interfaces.diffusion",
     "BendedGAN": "torchbend.interfaces.gan",
     "BendedLanguageModel": "torchbend.interfaces.language",
     "BendedMusicGen": "torchbend.interfaces.audiocraft",
