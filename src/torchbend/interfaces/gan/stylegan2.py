@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from torchbend.errors import ShapeError
 from torchbend.interfaces.gan.filtering import binomial, upsampled
 from torchbend.interfaces.gan.layers import Dense, Styled, ToImage
 from torchbend.interfaces.gan.sizes import StyleGAN2Sizes
@@ -106,14 +107,22 @@ class Synthesis(nn.Module):
 
     def forward(self, ws: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
         """Args: ``ws [B, styles, w_dim]``, noise for each convolution. Returns ``[B, colours, H, W]``."""
+        styles = ws.unbind(1)
+        if len(styles) != 2 * len(self.resolutions):
+            raise ShapeError(
+                "there is to be a style for each layer",
+                site="ws",
+                wanted=f"[batch, {2 * len(self.resolutions)}, w_dim]",
+                got=f"{len(styles)} styles",
+            )
         given: Sequence[Tensor | None] = noise or [None] * (2 * len(self.resolutions) - 1)
         x: Tensor | None = None
         image: Tensor | None = None
         at = 0
         for side in self.resolutions:
             count = 1 if side == 4 else 2
-            styles = [ws[:, at + number] for number in range(count + 1)]
-            x, image = getattr(self, f"b{side}")(x, image, styles, given[at : at + count])
+            block = getattr(self, f"b{side}")
+            x, image = block(x, image, styles[at : at + count + 1], given[at : at + count])
             at += count
         made: Tensor = image  # type: ignore[assignment]
         return made
