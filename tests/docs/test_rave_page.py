@@ -48,6 +48,7 @@ def test_each_configuration_has_its_row() -> None:
     assert list(rows()) == [" + ".join(names) for names in rave_table.EVERY]
 
 
+@pytest.mark.shows("BendedRAVE", "full-size names and shapes", model="v1, v2, v3, discrete, onnx, raspberry")
 @pytest.mark.parametrize("name", ORIGINALS)
 def test_sizes_are_the_originals(name: str) -> None:
     cells = [cell.strip().replace(",", "") for cell in rows()[name].split("|")]

@@ -59,6 +59,7 @@ def constant_noise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "randn", drawn)
 
 
+@pytest.mark.shows("BendedRAVE", "export to onnx: the stream")
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STREAMS)
 def test_a_stream_from_onnx_is_the_live_stream(name: str, tmp_path: Path) -> None:
@@ -117,6 +118,7 @@ def test_methods_go_to_files_of_their_own(tmp_path: Path) -> None:
     assert stream_difference(bended.decode, lambda b: stream(b, method="decode"), z) < 1e-5
 
 
+@pytest.mark.shows("BendedRAVE", "export to pt2: the stream")
 @pytest.mark.slow
 def test_a_package_of_torch_export_streams_too(tmp_path: Path) -> None:
     bended = small_rave("raspberry")

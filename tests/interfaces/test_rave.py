@@ -55,6 +55,7 @@ def test_it_tells_what_it_is(bended: BendedRAVE) -> None:
     assert repr(bended) == f"BendedRAVE({name}: 44100 Hz, 1 channel, 8 latents, ratio 2048, offline)"
 
 
+@pytest.mark.shows("BendedRAVE", "averaged weights of a run")
 def test_averaged_weights(tmp_path: Path) -> None:
     made = model()
     averages = {name: 0.5 * weight for name, weight in made.named_parameters()}
@@ -77,6 +78,7 @@ def test_delays(bended: BendedRAVE) -> None:
     assert bended.delay("encode", as_original=True) != bended.delay("encode")
 
 
+@pytest.mark.shows("BendedRAVE", "encode and decode")
 def test_encode_gives_the_means_and_decode_the_audio(bended: BendedRAVE) -> None:
     x = torch.randn(2, 1, 5 * 2048)
     z = bended.encode(x)
@@ -87,6 +89,7 @@ def test_encode_gives_the_means_and_decode_the_audio(bended: BendedRAVE) -> None
     assert torch.equal(bended(x), y)
 
 
+@pytest.mark.shows("BendedRAVE", "latents drawn as in training")
 def test_sampling_is_a_choice() -> None:
     sampling = BendedRAVE(model(), sample=True)
     x = torch.randn(1, 1, 4096)
@@ -106,6 +109,7 @@ def test_any_length_and_number_of_dimensions(bended: BendedRAVE) -> None:
     assert torch.equal(bended.encode(x), bended.encode(padded))
 
 
+@pytest.mark.shows("BendedRAVE", "principal components of latents")
 def test_principal_components(bended: BendedRAVE) -> None:
     x = torch.randn(1, 1, 4 * 2048)
     z, turned = bended.encode(x), bended.encode(x, postprocess=True)
@@ -124,6 +128,7 @@ def test_fidelity(bended: BendedRAVE) -> None:
     assert bended.get_fidelity_for_dims(8) == pytest.approx(1.0)
 
 
+@pytest.mark.shows("BendedRAVE", "sound files in and out")
 def test_sound_files(bended: BendedRAVE, phrase: Callable[[str], Path], tmp_path: Path) -> None:
     violin, piano = phrase("violin"), phrase("piano")
     both = bended.load_audio(violin, piano)
@@ -140,6 +145,7 @@ def test_sound_files(bended: BendedRAVE, phrase: Callable[[str], Path], tmp_path
     assert not (tmp_path / "two.wav").exists()
 
 
+@pytest.mark.shows("BendedRAVE", "stereo, and files of other sample rates")
 def test_other_rates_and_channels_of_files(bended: BendedRAVE, tmp_path: Path) -> None:
     from torchbend.audio import write_audio
 
@@ -189,6 +195,7 @@ def test_bad_input_is_told(bended: BendedRAVE, tmp_path: Path) -> None:
         BendedRAVE(tmp_path / "nothing.ckpt")
 
 
+@pytest.mark.shows("BendedRAVE", "bend encoder and decoder by themselves")
 def test_bends_of_parts_and_of_the_whole_are_the_same(bended: BendedRAVE) -> None:
     x = torch.randn(1, 1, 4096)
     plain = bended.encode(x)
@@ -204,6 +211,7 @@ def test_bends_of_parts_and_of_the_whole_are_the_same(bended: BendedRAVE) -> Non
     assert "encoder.net.0.weight_v" in bended.encoder.weight_names
 
 
+@pytest.mark.shows("BendedRAVE", "bend activations")
 def test_bends_of_encode_hold_within_forward(bended: BendedRAVE) -> None:
     x = torch.randn(1, 1, 4 * 2048)
     bended.bend(Scale(0.0), "encode:conv1d_28$")
@@ -214,6 +222,7 @@ def test_bends_of_encode_hold_within_forward(bended: BendedRAVE) -> None:
         bended.reset()
 
 
+@pytest.mark.shows("BendedRAVE", "streaming equals the whole")
 def test_streams(bended: BendedRAVE) -> None:
     x = torch.randn(1, 1, 40 * 2048)
     whole = bended.forward(x)
@@ -239,6 +248,9 @@ def test_receptive_field_is_read_or_measured() -> None:
     assert BendedRAVE(told).receptive_field == (100, 50)
 
 
+@pytest.mark.shows(
+    "BendedRAVE", "every kind of latents", model="v1, v2, v3, discrete, wasserstein, spherical, hybrid"
+)
 def test_all_latent_kinds() -> None:
     x = torch.randn(1, 1, 8 * 2048)
     for names in (
@@ -258,6 +270,7 @@ def test_all_latent_kinds() -> None:
         assert bended.forward(x).shape == x.shape
 
 
+@pytest.mark.shows("BendedRAVE", "real weights: sax, which comes along")
 def test_what_is_looked_at_is_what_is_heard() -> None:
     """Activations, their statistics and new traces draw no latents either, unless ``sample`` is set."""
     model = BendedRAVE("sax")
@@ -274,6 +287,7 @@ def test_what_is_looked_at_is_what_is_heard() -> None:
     assert not torch.equal(drawn, first)
 
 
+@pytest.mark.shows("BendedRAVE", "interpolate between sounds")
 def test_inputs_of_callbacks_are_given_beside_the_models(bended: BendedRAVE) -> None:
     z = torch.randn(2, 8, 4, generator=torch.Generator().manual_seed(0))
     x = 0.1 * torch.randn(2, 1, 8192, generator=torch.Generator().manual_seed(1))

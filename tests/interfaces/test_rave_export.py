@@ -11,6 +11,7 @@ from torchbend import BendedRAVE, BendingParameter, Scale, rave
 from torchbend.errors import ExportError
 
 
+@pytest.mark.shows("BendedRAVE", "export to nn~", model="v1, v2")
 @pytest.mark.parametrize("names", [("v1",), ("v2",), ("v2", "causal"), ("v2_nopqmf", "snake")])
 def test_an_export_is_read_back(names: tuple[str, ...], tmp_path: Path) -> None:
     torch.manual_seed(0)
@@ -33,6 +34,7 @@ def test_an_export_is_read_back(names: tuple[str, ...], tmp_path: Path) -> None:
     assert torch.equal(again.latent_mean, made.latent_mean)
 
 
+@pytest.mark.shows("BendedRAVE", "export to nn~, bent, with a control")
 def test_a_bent_export_keeps_what_the_bend_starts_from(tmp_path: Path) -> None:
     torch.manual_seed(0)
     made = rave.RAVE(rave.preset("v2", capacity=4, latent_size=8)).eval().requires_grad_(False)

@@ -69,6 +69,7 @@ def test_numbering(streaming: bool) -> None:
     }
 
 
+@pytest.mark.shows("BendedRAVE", "names of activations")
 @pytest.mark.parametrize("streaming", [False, True])
 def test_named_places_are_where_the_stages_end(streaming: bool) -> None:
     whole = traced(streaming)
@@ -97,6 +98,7 @@ def test_named_places_are_where_the_stages_end(streaming: bool) -> None:
         assert torch.equal(got, seen[0]), name
 
 
+@pytest.mark.shows("BendedRAVE", "bends hold in a stream")
 def test_a_bend_made_offline_holds_in_the_stream(bended: BendedRAVE) -> None:
     x = torch.randn(1, 1, 8 * bended.ratio)
     bended.bend(Scale(0.0), "conv1d_28$", fn="encode")

@@ -95,6 +95,7 @@ def test_a_whole_sound_is_what_forward_gives(bended: BendedRAVE) -> None:
     torch.testing.assert_close(render(bended, x), bended(x)[0])
 
 
+@pytest.mark.shows("BendedRAVE", "render in blocks")
 def test_a_stream_is_aligned_with_the_whole_sound(bended: BendedRAVE) -> None:
     x = sound(samples=4 * 65536 + 77)
     whole, stream = render(bended, x), render(bended, x, stream=True)
@@ -143,6 +144,7 @@ def test_a_batch_of_sounds_is_refused(bended: BendedRAVE) -> None:
 # -- files -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.shows("BendedRAVE", "render a sound file")
 def test_a_file_gets_the_rate_of_the_model(bended: BendedRAVE, tmp_path: Path) -> None:
     write_audio(tmp_path / "a.wav", sound(2, 16000), 16000)
     done = render_file(bended, Task(tmp_path / "a.wav", tmp_path / "out" / "deep" / "a.wav"))

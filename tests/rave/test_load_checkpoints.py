@@ -67,6 +67,7 @@ scales/ConvNet.capacity = 4
 """
 
 
+@pytest.mark.shows("BendedRAVE", "load the original's checkpoints", model="v1, v2, v3, discrete")
 @pytest.mark.parametrize("name", RUNS)
 def test_reference_runs(shared_dir: Path, name: str) -> None:
     folder = shared_dir / "rave_ref" / name / "run"
@@ -83,6 +84,7 @@ def test_a_run_by_its_checkpoint_and_by_each_folder(shared_dir: Path) -> None:
         assert load(path).config.padding == "causal"
 
 
+@pytest.mark.shows("BendedRAVE", "real weights: a run of the original")
 def test_a_real_run_and_its_average(shared_dir: Path) -> None:
     folder = shared_dir / "rave_ref" / "real_run_v2"
     content = torch.load(next(folder.rglob("*.ckpt")), weights_only=True)

@@ -70,6 +70,7 @@ def assert_same(found: RAVE, wanted: RAVE) -> None:
         torch.testing.assert_close(found(x), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.shows("BendedRAVE", "load exports of the original", model="v1, v2, v3")
 @pytest.mark.parametrize("name", MODELS)
 def test_every_kind(tmp_path: Path, name: str) -> None:
     wanted = small(*MODELS[name])
@@ -98,6 +99,7 @@ def test_wrapped(tmp_path: Path, wrapper: str) -> None:
     assert any(f"{wrapper}." in note for note in notes)
 
 
+@pytest.mark.shows("BendedRAVE", "real weights: an export of the original")
 def test_real_weights(shared_dir: Path, tmp_path: Path) -> None:
     wanted = load(shared_dir / "rave_ref" / "v2" / "run")
     assert_same(load(export(wanted, tmp_path / "model.ts")), wanted)

@@ -24,6 +24,7 @@ def small(*names: str, **overrides: Any) -> RAVE:
     return RAVE(preset(*names, **changes)).eval()
 
 
+@pytest.mark.shows("BendedRAVE", "save and load")
 @pytest.mark.parametrize(
     "names", [("v1",), ("v2", "causal"), ("v3",), ("discrete",), ("hybrid",), ("brave",)]
 )

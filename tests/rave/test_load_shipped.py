@@ -21,6 +21,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.shows("BendedRAVE", "load by name")
 def test_the_name_gives_the_shipped_model() -> None:
     by_name, by_path = tb.rave.load("sax"), tb.rave.load(model_path("sax"))
     held = by_path.state_dict()

@@ -1,0 +1,196 @@
+"""Run the tests that show what interfaces can do, and write docs/interfaces.md from those that passed.
+
+Usage: python tools/interfaces_table.py [class ...]; with names their tests are run, and nothing is written.
+
+A test is marked ``@pytest.mark.shows("BendedCodec", "encode and decode", model="EnCodec")``.
+"""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import itertools
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tools.interfaces_marks import MARK, Mark, marks_of_tests  # noqa: E402  found from the root
+
+from torchbend.interfaces.base import BendingInterface  # noqa: E402
+from torchbend.interfaces.kinds import all_kinds  # noqa: E402
+
+__all__ = ["PAGE", "main", "page", "listed_on"]
+
+PAGE = ROOT / "docs" / "interfaces.md"
+LIBRARIES = ("torch", "transformers", "diffusers", "accelerate", "safetensors")
+SKIPPED = "skipped in this run"
+INTRODUCTION = f"""# The interfaces, and what was shown of them
+
+Known models behind their own verbs. This page is written by `python tools/interfaces_table.py`, which runs
+tests and writes down those that passed. What is not here was not tested. In a shell, `torchbend models` lists
+the same interfaces, with what each can do and needs ([command line](command-line.md#known-models)).
+
+| column | what it says |
+|---|---|
+| kind | what the command line calls it: `torchbend render KIND:SOURCE` |
+| class | its name in Python, in `torchbend.interfaces` |
+| makes | what it makes, and in which files `render` writes it |
+| needs | the extra that brings its libraries: `pip install "torchbend[EXTRA]"` |
+| exports to | what a bent model of this kind can be written as, for other programs |
+| shown | how many of the lines below |
+
+Below, each line is a thing that was shown, and the tests that showed it: each of them passed, with all of
+its parameters. *Model* is the family of models that it was shown with. Most models in tests are tiny, with
+random weights, made by the real classes; where the weights were real, the line says so. A test that was
+*{SKIPPED}* showed nothing: something that it needs was not there.
+"""
+
+
+class Outcomes:
+    """A plugin of pytest: how the marked tests went."""
+
+    def __init__(self) -> None:
+        self.passed: dict[Mark, list[bool]] = {}
+        self.failed: list[str] = []
+        self._marks: dict[str, list[Mark]] = {}
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Remember what each test shows."""
+        for item in items:
+            test = re.sub(r"\[.*", "", item.nodeid, flags=re.DOTALL)
+            self._marks[item.nodeid] = [
+                Mark(mark.args[0], mark.args[1], mark.kwargs.get("model", ""), test)
+                for mark in item.iter_markers(MARK)
+            ]
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Write down how a test went."""
+        if report.failed:
+            self.failed.append(report.nodeid)
+        elif report.when == "call" or report.skipped:
+            for mark in self._marks[report.nodeid]:
+                self.passed.setdefault(mark, []).append(report.passed)
+
+
+def run(marks: Iterable[Mark]) -> Outcomes:
+    """Run the tests that carry these marks."""
+    outcomes = Outcomes()
+    tests = sorted({mark.test for mark in marks})
+    options = ["-q", "-p", "no:cacheprovider", "-m", MARK, "--no-header", "--rootdir", str(ROOT)]
+    code = pytest.main([*options, *(str(ROOT / test) for test in tests)], plugins=[outcomes])
+    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        outcomes.failed.append(f"pytest ended with {code!s}")
+    return outcomes
+
+
+# -- the page ------------------------------------------------------------------------------------------------
+
+
+def page(outcomes: dict[Mark, list[bool]], facts: str) -> str:
+    """The whole page.
+
+    Args:
+        outcomes: for each mark, whether each case of its test passed; False: it was skipped.
+        facts: when, and with which libraries.
+    """
+    shown: dict[str, dict[tuple[str, str], list[tuple[str, bool]]]] = {}
+    for mark in sorted(outcomes):
+        lines = shown.setdefault(mark.interface, {})
+        lines.setdefault((mark.what, mark.model), []).append((mark.test, all(outcomes[mark])))
+    kinds = {kind.__name__: kind for kind in all_kinds().values()}
+    head = "| kind | class | makes | needs | exports to | models | shown |\n|---|---|---|---|---|---|--:|"
+    rows = [_overview(kind, shown.get(name, {})) for name, kind in kinds.items()]
+    parts = [INTRODUCTION, facts, "\n".join([head, *rows]) + "\n"]
+    for name in [*kinds, *sorted(set(shown) - set(kinds))]:
+        if name in shown:
+            parts.append(f"## {name}\n\n{_lines(shown[name])}\n")
+    return "\n".join(parts)
+
+
+def _overview(kind: type[BendingInterface], lines: dict[tuple[str, str], list[tuple[str, bool]]]) -> str:
+    """One interface in the first table."""
+    models = sorted({model for (_, model), tests in lines.items() if model and any(ok for _, ok in tests)})
+    count = sum(any(ok for _, ok in tests) for tests in lines.values())
+    makes = f"{kind.makes} ({' '.join(f'`{ending}`' for ending in kind.writes)})"
+    cells = (
+        f"`{kind.kind}`",
+        f"`{kind.__name__}`",
+        makes,
+        f"`{kind.extra}`" if kind.extra else "nothing more",
+        ", ".join(kind.export_targets) or "nothing",
+        ", ".join(models) or kind.__name__.removeprefix("Bended"),
+        str(count),
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _lines(lines: dict[tuple[str, str], list[tuple[str, bool]]]) -> str:
+    """What was shown of one interface."""
+    rows = []
+    for (what, model), tests in lines.items():
+        cells = [f"`{test}`{'' if ok else f' ({SKIPPED})'}" for test, ok in tests]
+        rows.append(f"| {what} | {model or '-'} | {', '.join(cells)} |")
+    return "\n".join(["| shown | model | by |", "|---|---|---|", *rows])
+
+
+def facts(today: datetime.date) -> str:
+    """When the tests ran, on which commit, with which libraries."""
+    commit = _git("rev-parse", "--short", "HEAD")
+    changed = (
+        ", with changes" if _git("status", "--porcelain", "--untracked-files=no", "src", "tests") else ""
+    )
+    versions = ", ".join(f"{name} {_version(name)}" for name in LIBRARIES if _version(name))
+    return f"Ran on {today:%d %B %Y}, at {commit}{changed}: Python {platform.python_version()}, {versions}.\n"
+
+
+def _git(*words: str) -> str:
+    return subprocess.run(
+        ["git", *words], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name).partition("+")[0]
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def listed_on(text: str) -> set[Mark]:
+    """What a page lists, as marks."""
+    found = set()
+    for section in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+        interface, _, rest = section.partition("\n")
+        for what, model, tests in re.findall(r"^\| (.+?) \| (.+?) \| (`tests/.*) \|$", rest, re.MULTILINE):
+            for test in re.findall(r"`(tests/[^`]+)`", tests):
+                found.add(Mark(interface.strip(), what, "" if model == "-" else model, test))
+    return found
+
+
+def main(names: Sequence[str]) -> int:
+    """Run the tests and write the page; where one failed, nothing is written and the exit code is 1."""
+    marks = [mark for mark in marks_of_tests() if not names or mark.interface in names]
+    outcomes = run(marks)
+    missing = [mark for mark in marks if mark not in outcomes.passed]
+    if outcomes.failed or missing:
+        for problem in itertools.chain(outcomes.failed, (f"did not run: {mark}" for mark in missing)):
+            print(problem, file=sys.stderr)
+        print(f"{PAGE} was not written", file=sys.stderr)
+        return 1
+    if not names:
+        PAGE.write_text(page(outcomes.passed, facts(datetime.date.today())), encoding="utf-8")
+    skipped = sum(not all(cases) for cases in outcomes.passed.values())
+    print(f"{len(outcomes.passed)} marks, {skipped} of them skipped" + ("" if names else f"; wrote {PAGE}"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
