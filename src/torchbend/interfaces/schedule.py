@@ -80,6 +80,8 @@ class Schedule:
     """
 
     def __init__(self, curves: Mapping[Any, Any] | None, known: Mapping[str, BendingParameter]) -> None:
+        if curves is not None and not isinstance(curves, Mapping):
+            raise _wrong(curves)
         self._curves: list[tuple[BendingParameter, Callable[[float], Any]]] = []
         for key, curve in (curves or {}).items():
             control = key if isinstance(key, BendingParameter) else known.get(key)

@@ -13,7 +13,7 @@ from torchbend.audio import write_audio
 from torchbend.errors import GenerationError
 from torchbend.interfaces.audiocraft import BendedAudioGen, BendedMusicGen
 from torchbend.interfaces.audiocraft.sampling import GenerationParams, drawn, guided
-from torchbend.interfaces.audiocraft.windows import Delayed, windows
+from torchbend.interfaces.audiocraft.windows import Delayed, Span
 
 from . import tiny
 
@@ -138,9 +138,16 @@ def test_long_sound_is_written_in_windows(music: BendedMusicGen) -> None:
 
 
 def test_windows_are_those_of_the_originals() -> None:
-    assert list(windows(1500, 0, 1500, 900)) == [(0, 1500, 0)]
-    assert list(windows(3000, 0, 1500, 900)) == [(0, 1500, 0), (900, 1500, 600), (1800, 1200, 600)]
-    assert list(windows(40, 15, 20, 10)) == [(0, 20, 15), (10, 20, 10), (20, 20, 10)]
+    spans = {
+        Span(1500, 0, 1500, 900): [(0, 1500, 0)],
+        Span(1400, 3, 1500, 900): [(0, 1400, 3)],
+        Span(3000, 0, 1500, 900): [(0, 1500, 0), (900, 1500, 600), (1800, 1200, 600)],
+        Span(40, 15, 20, 10): [(0, 20, 15), (10, 20, 10), (20, 20, 10)],
+        Span(21, 0, 20, 10): [(0, 20, 0), (10, 11, 10)],
+    }
+    for span, expected in spans.items():
+        assert list(span.windows()) == expected and span.count == len(expected)
+    assert Span(50_000_000, 0, 1500, 1).count == 49_998_501
 
 
 def test_codebooks_are_delayed() -> None:

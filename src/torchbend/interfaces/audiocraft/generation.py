@@ -6,7 +6,7 @@ Each step is one call of the bent model: what is turned meanwhile counts from th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,7 +18,7 @@ from torchbend.interfaces.audiocraft.melodies import Melodies
 from torchbend.interfaces.audiocraft.model import AudiocraftModel
 from torchbend.interfaces.audiocraft.past import Past, Told
 from torchbend.interfaces.audiocraft.sampling import GenerationParams, drawn, guided
-from torchbend.interfaces.audiocraft.windows import Delayed, Window, windows
+from torchbend.interfaces.audiocraft.windows import Delayed, Span
 from torchbend.interfaces.schedule import Schedule
 
 __all__ = ["Generation"]
@@ -51,7 +51,6 @@ class Generation:
     generator: torch.Generator | None
     schedule: Schedule
     melodies: Melodies | None = None
-    _plan: list[Window] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         rate, known = self.frame_rate, self.prompt.shape[-1]
@@ -74,7 +73,7 @@ class Generation:
                 got=f"{self.params.extend_stride:g} s",
                 next_step="set_generation_params(duration=..., extend_stride=...)",
             )
-        self._plan = list(windows(total, known, longest, stride))
+        self._span = Span(total, known, longest, stride)
 
     @property
     def frame_rate(self) -> float:
@@ -85,8 +84,7 @@ class Generation:
     @property
     def steps(self) -> int:
         """How many steps of the language model there will be."""
-        last = max(self.model.lm.sizes.delays)
-        return sum(w.frames - w.known + last for w in self._plan if w.known < w.frames)
+        return self._span.total - self._span.known + self._span.count * max(self.model.lm.sizes.delays)
 
     # -- codes -----------------------------------------------------------------------------------------------
 
@@ -96,7 +94,7 @@ class Generation:
         words: list[Told] = []
         sizes = self.model.lm.sizes
         known = self.prompt
-        for window in self._plan:
+        for window in self._span.windows():
             if not words or self.melodies is not None:
                 words = self._condition(rows, window.begin / self.frame_rate)
             sequence = Delayed(known, window.frames, sizes.delays, sizes.codes)
@@ -105,15 +103,14 @@ class Generation:
                 if frame is not None:
                     written.append(frame)
                 yield frame
-            stride = int(self.params.extend_stride * self.frame_rate)
-            known = torch.cat(written, -1)[..., stride:]
+            known = torch.cat(written, -1)[..., self._span.stride :]
 
     def _condition(self, rows: int, begin: float) -> list[Told]:
         """What the model listens to from a time on: with and without prompt together, or in turn."""
         ids, mask = self.words
         heard: tuple[Tensor, ...] = ()
         if self.melodies is not None:
-            seconds = self.longest if len(self._plan) > 1 else None
+            seconds = self.longest if self._span.count > 1 else None
             heard = (self.melodies.heard(begin, seconds).to(self.model.device),)
         guides = self.params.cfg_coef != 1 and (bool(mask.any()) or bool(heard))
         self.schedule.at(begin)

@@ -56,6 +56,6 @@ class BendedMusicGen(BendedAudiocraft):
                 got="a model that listens to words only",
                 next_step="generate_continuation(sound, sample_rate, ['a text']) goes on from a sound",
             )
-        texts = as_prompts(descriptions)
+        texts = as_prompts(descriptions, "descriptions")
         melodies = as_melodies(melody_wavs, melody_sample_rate, self.sample_rate, chroma, len(texts))
         return self._made(self._generation(texts, None, seed, schedule, melodies), progress, return_tokens)

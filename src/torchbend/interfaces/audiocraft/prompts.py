@@ -17,19 +17,23 @@ __all__ = ["Prompts", "as_audio", "as_prompts", "as_tokens"]
 Prompts: TypeAlias = str | Sequence[str | None]
 
 
-def as_prompts(given: object) -> list[str | None]:
+def as_prompts(given: object, site: str = "prompts") -> list[str | None]:
     """A list of prompts; one text alone is one prompt.
+
+    Args:
+        given: whatever was given.
+        site: the argument that it was given as, for messages.
 
     Raises:
         GenerationError: something else was given, or none.
     """
     prompts = [given] if isinstance(given, str) else given
     held = list(prompts) if isinstance(prompts, list | tuple) else []
-    if not held or not all(prompt is None or isinstance(prompt, str) for prompt in held):
+    if not held or not all(prompt is None or _is_text(prompt) for prompt in held):
         kinds = ", ".join(type(prompt).__name__ for prompt in held[:4])
         raise GenerationError(
             "a prompt is a text",
-            site="prompts",
+            site=site,
             wanted="a list of texts; None in it for sound without a prompt",
             got=f"{type(given).__name__} of {kinds}" if held else type(given).__name__,
             next_step="generate(['calm piano']); generate_unconditional(4) needs no prompt",
@@ -83,6 +87,9 @@ def as_audio(
             site=site,
             wanted="a tensor of shape [batch, channels, time], finite values in [-1, 1], or a sound file",
             got=type(given).__name__ + shape,
+            next_step=None
+            if shape or not hasattr(given, "__array__")
+            else "torch.as_tensor(x) makes a tensor of it",
         )
     if not isinstance(sample_rate, int | float) or isinstance(sample_rate, bool) or not sample_rate > 0:
         raise GenerationError(
@@ -98,6 +105,11 @@ def as_audio(
         return sound
     mono = sound.mean(1, keepdim=True)
     return mono if channels == 1 else mono.expand(-1, channels, -1)
+
+
+def _is_text(given: object) -> bool:
+    """Whether it is a text that can be written: halves of characters (surrogates) cannot."""
+    return isinstance(given, str) and not any("\ud800" <= letter <= "\udfff" for letter in given)
 
 
 def _is_sound(given: object) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import torch
@@ -14,13 +15,15 @@ from torchbend.errors import GenerationError
 
 __all__ = ["GenerationParams", "as_seed", "checked", "drawn", "guided"]
 
+_LONGEST_S = 1_000_000
+
 
 @dataclass(frozen=True)
 class GenerationParams:
     """What ``set_generation_params`` sets.
 
     Attributes:
-        duration: in seconds, above 0.
+        duration: in seconds, above 0, at most a million.
         top_k: draw among so many of the likeliest codes; 0: among all.
         top_p: draw among the likeliest codes that have this probability together, 0 to 1; 0: off.
         temperature: above 0; below 1 the likely gets likelier.
@@ -43,12 +46,20 @@ class GenerationParams:
     extend_stride: float = 18.0
 
     def __post_init__(self) -> None:
-        checked("duration", self.duration, "seconds, above 0", lambda v: v > 0)
+        checked(
+            "duration",
+            self.duration,
+            f"seconds, above 0, at most {_LONGEST_S:,}",
+            lambda v: 0 < v <= _LONGEST_S,
+        )
         checked("top_k", self.top_k, "a whole number, 0 or more", lambda v: v >= 0 and v == int(v))
         checked("top_p", self.top_p, "a number from 0 to 1", lambda v: 0 <= v <= 1)
         checked("temperature", self.temperature, "a number above 0", lambda v: v > 0)
         checked("cfg_coef", self.cfg_coef, "a number", lambda v: True)
         checked("extend_stride", self.extend_stride, "seconds, above 0", lambda v: v > 0)
+        for name in ("use_sampling", "two_step_cfg"):
+            if not isinstance(getattr(self, name), bool):
+                raise _wrong(name, getattr(self, name), "True or False")
 
 
 def checked(name: str, value: Any, wanted: str, right: Callable[[Any], bool]) -> None:
@@ -57,15 +68,19 @@ def checked(name: str, value: Any, wanted: str, right: Callable[[Any], bool]) ->
     Raises:
         GenerationError: naming the argument, and what is wanted.
     """
-    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    number = not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
     if not number or not right(value):
-        raise GenerationError(
-            f"{name} cannot be {value!r}",
-            site=name,
-            wanted=wanted,
-            got=f"{value!r} ({type(value).__name__})",
-            next_step=f"give such a value: {name}=...",
-        )
+        raise _wrong(name, value, wanted)
+
+
+def _wrong(name: str, value: object, wanted: str) -> GenerationError:
+    return GenerationError(
+        f"{name} cannot be {value!r}",
+        site=name,
+        wanted=wanted,
+        got=f"{value!r} ({type(value).__name__})",
+        next_step=f"give such a value: {name}=...",
+    )
 
 
 def as_seed(seed: Any) -> int:

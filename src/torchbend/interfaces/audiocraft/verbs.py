@@ -23,6 +23,8 @@ from torchbend.interfaces.sounds import write_sound
 
 __all__ = ["BendedAudiocraft", "Curves", "Made"]
 
+_WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+
 Curves = Mapping[Any, Any]
 Made = Tensor | tuple[Tensor, Tensor]
 
@@ -33,7 +35,18 @@ class BendedAudiocraft(AudiocraftInterface):
     _told: Callable[[int, int], None] | None = None
 
     def set_custom_progress_callback(self, callback: Callable[[int, int], None] | None) -> None:
-        """Have a function called after each step, with the steps done and the steps in all."""
+        """Have a function called after each step, with the steps done and the steps in all.
+
+        Raises:
+            GenerationError: it is no function, nor None.
+        """
+        if callback is not None and not callable(callback):
+            raise GenerationError(
+                "this cannot be called",
+                site="callback",
+                wanted="a function of two numbers, or None",
+                got=type(callback).__name__,
+            )
         self._told = callback
 
     def generate(
@@ -79,11 +92,8 @@ class BendedAudiocraft(AudiocraftInterface):
             num_samples: how many.
             progress, return_tokens, options: as of `generate`.
         """
-        if not isinstance(num_samples, int) or num_samples < 1:
-            raise GenerationError(
-                "a number of sounds is needed", site="num_samples", wanted="1 or more", got=repr(num_samples)
-            )
-        return self.generate([None] * num_samples, progress, return_tokens, **options)
+        checked("num_samples", num_samples, "1 or more", lambda count: count >= 1 and count == int(count))
+        return self.generate([None] * int(num_samples), progress, return_tokens, **options)
 
     def generate_continuation(
         self,
@@ -108,7 +118,7 @@ class BendedAudiocraft(AudiocraftInterface):
             GenerationError: the prompt is no sound, is too long, or there are more or fewer texts.
         """
         audio = as_audio(prompt, prompt_sample_rate, self.sample_rate, self.audio_channels)
-        texts = as_prompts([None] * len(audio) if descriptions is None else descriptions)
+        texts = as_prompts([None] * len(audio) if descriptions is None else descriptions, "descriptions")
         if len(texts) != len(audio):
             raise GenerationError(
                 "each sound needs a text",
@@ -134,7 +144,7 @@ class BendedAudiocraft(AudiocraftInterface):
         """
         sizes = self._model.lm.sizes
         fits = isinstance(tokens, Tensor) and tokens.dim() == 3 and tokens.shape[1] == sizes.codebooks
-        whole = fits and not tokens.is_floating_point() and tokens.numel() > 0
+        whole = fits and tokens.dtype in _WHOLE and tokens.numel() > 0
         if not whole or int(tokens.min()) < 0 or int(tokens.max()) >= sizes.codes:
             raise GenerationError(
                 "these are no codes of this model",
@@ -142,7 +152,7 @@ class BendedAudiocraft(AudiocraftInterface):
                 wanted=f"whole numbers from 0 to {sizes.codes - 1}, shape [batch, {sizes.codebooks}, frames]",
                 got=f"{tokens.dtype}, {tuple(tokens.shape)}" if isinstance(tokens, Tensor) else type(tokens),
             )
-        audio: Tensor = self._run("decode", (tokens.to(self._model.device),))
+        audio: Tensor = self._run("decode", (tokens.long().to(self._model.device),))
         return audio.float().cpu()
 
     def stream(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-__all__ = ["Delayed", "Window", "windows"]
+__all__ = ["Delayed", "Span", "Window"]
 
 
 class Window(NamedTuple):
@@ -25,26 +26,38 @@ class Window(NamedTuple):
     known: int
 
 
-def windows(total: int, known: int, longest: int, stride: int) -> Iterator[Window]:
-    """The windows of a generation: one, or overlapping ones where it is longer than the model can hear.
+@dataclass(frozen=True)
+class Span:
+    """A generation as a whole.
 
-    Args:
-        total: frames of the whole.
-        known: frames of the prompt.
+    Attributes:
+        total: its frames.
+        known: frames of the prompt, less than ``total`` and ``longest``.
         longest: frames that the model was trained to hear at once.
         stride: frames that each further window begins later, less than ``longest``.
-
-    >>> list(windows(10, 0, 6, 4))
-    [Window(begin=0, frames=6, known=0), Window(begin=4, frames=6, known=2)]
     """
-    if total <= longest:
-        yield Window(0, total, known)
-        return
-    begin = 0
-    while begin + known < total:
-        frames = min(total - begin, longest)
-        yield Window(begin, frames, known)
-        begin, known = begin + stride, frames - stride
+
+    total: int
+    known: int
+    longest: int
+    stride: int
+
+    @property
+    def count(self) -> int:
+        """How many windows there are."""
+        return 1 + max(0, -((self.longest - self.total) // self.stride))
+
+    def windows(self) -> Iterator[Window]:
+        """The windows: one, or overlapping ones where it is longer than the model can hear.
+
+        >>> list(Span(10, 0, 6, 4).windows())
+        [Window(begin=0, frames=6, known=0), Window(begin=4, frames=6, known=2)]
+        """
+        begin, known = 0, self.known
+        while begin + known < self.total:
+            frames = min(self.total - begin, self.longest)
+            yield Window(begin, frames, known)
+            begin, known = begin + self.stride, frames - self.stride
 
 
 class Delayed:
