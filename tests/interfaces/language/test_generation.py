@@ -23,7 +23,9 @@ def theirs(model: BendedLanguageModel, prompts: list[str], count: int, **options
     given = tokenizer(prompts, return_tensors="pt", padding=True)
     original: Any = model.module
     out = original.generate(**given, max_new_tokens=count, **options)
-    return tokenizer.batch_decode(out[:, given["input_ids"].shape[1] :], skip_special_tokens=True)
+    return tokenizer.batch_decode(  # type: ignore[no-any-return]
+        out[:, given["input_ids"].shape[1] :], skip_special_tokens=True
+    )
 
 
 @pytest.mark.shows("BendedLanguageModel", "generate")

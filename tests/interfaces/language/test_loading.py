@@ -100,7 +100,12 @@ def test_a_model_in_memory_is_taken_as_it_is(tiny: Callable[[str], Loaded]) -> N
 def test_other_models_are_refused(folder: Path, tmp_path: Path) -> None:
     import transformers
 
-    small = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
+    small: dict[str, Any] = {
+        "hidden_size": 8,
+        "intermediate_size": 8,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 1,
+    }
     bert = transformers.BertModel(transformers.BertConfig(vocab_size=20, **small))
     bert.save_pretrained(tmp_path / "bert")
     t5 = transformers.T5ForConditionalGeneration(
@@ -150,9 +155,10 @@ def test_damaged_folders_are_told(folder: Path, tmp_path: Path) -> None:
     (mute / "tokenizer.json").unlink()
     with pytest.raises(CheckpointError, match="tokenizer"):
         BendedLanguageModel(mute)
+    wrong: dict[str, Any]
     for wrong in ({"dtype": "int8"}, {"dtype": torch.int64}, {"attention": "fast"}):
         with pytest.raises(CheckpointError):
-            BendedLanguageModel(folder, **wrong)  # type: ignore[arg-type]
+            BendedLanguageModel(folder, **wrong)
     with pytest.raises(CheckpointError, match="no tiny model"):
         tiny_language_model("bert")
 
@@ -288,7 +294,7 @@ def test_full_size(config: dict[str, Any], count: int, layers: int, shapes: dict
     given = dict(config)
     made = transformers.AutoConfig.for_model(given.pop("model_type"), **given)
     with torch.device("meta"):
-        model = transformers.AutoModelForCausalLM.from_config(made)
+        model: Any = transformers.AutoModelForCausalLM.from_config(made)  # type: ignore[no-untyped-call]
     assert sum(weight.numel() for weight in model.parameters()) == count
     parts = anatomy(model)
     names = named_sites(model, parts, None)

@@ -49,7 +49,8 @@ def test_all_models_have_the_same_words(each: BendedLanguageModel) -> None:
     table = str(each.sites())
     assert "layer.N.attention.head.H" in table and "(N: 0 to 2)" in table
     assert each.print_sites("layer.1.mlp.*", out=_Nowhere()).count("layer.1.mlp") >= 6
-    assert each.stats("layer.1.mlp", input_ids=IDS)[each.names["layer.1.mlp"].site].std > 0
+    told: Any = each.stats("layer.1.mlp", input_ids=IDS)[each.names["layer.1.mlp"].site]
+    assert told.std > 0
 
 
 class _Nowhere:
@@ -99,11 +100,9 @@ def test_a_head_that_is_silent_adds_nothing(each: BendedLanguageModel) -> None:
         (out.weight[rows] if type(out).__name__ == "Conv1D" else out.weight[:, rows]).zero_()
         wanted = each.module(IDS).logits
         out.weight.copy_(before)
-    for bend in (
-        lambda: each.bend(tb.Scale(0.0), "layer.1.attention.head.2"),
-        lambda: each.bend(tb.Cluster(tb.Scale(0.0), [2]), "layer.1.attention.heads"),
-    ):
-        with bend():
+    silent = tb.Scale(0.0)
+    for callback, name in ((silent, "head.2"), (tb.Cluster(silent, [2]), "heads")):
+        with each.bend(callback, f"layer.1.attention.{name}"):
             assert torch.allclose(each(input_ids=IDS).logits, wanted, atol=1e-5)
     assert each.bended_keys() == []
 
@@ -178,7 +177,7 @@ def test_patterns_mean_whole_names(both: BendedLanguageModel) -> None:
     keys = both.bendable_keys("layer.1.attention.*")
     assert len(keys) == len(set(keys)) and not [key for key in keys if "head." in key]
     assert both.bendable_keys(".*") == both.bendable_keys()
-    recipe = tb.BendingConfig(tb.Bend(tb.Scale(2.0), ("layer.0.attention.head.1", "head.weight")))
+    recipe = tb.BendingConfig((tb.Scale(2.0), "layer.0.attention.head.1", "head.weight"))
     assert len(both.bend(recipe).keys) == 2
 
 

@@ -123,8 +123,13 @@ def test_a_control_and_a_version_reach_it(tmp_path: Path, tiny: Callable[[str], 
         model.interpolate(0.5, other=0.5)
     assert torch.equal(spread.logits(IDS), whole.logits(IDS))
     calls: list[int] = []
+
+    def doubled(x: torch.Tensor) -> torch.Tensor:
+        calls.append(1)
+        return x * 2
+
     spread.reset()
-    spread.bend(tb.Lambda(lambda x: (calls.append(1), x * 2)[1]), "layer.1.mlp.down.weight")
+    spread.bend(tb.Lambda(doubled), "layer.1.mlp.down.weight")
     for _ in range(3):
         spread.logits(IDS)
     assert len(calls) == 1  # computed once, though it is brought in for each call
