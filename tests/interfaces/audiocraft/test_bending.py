@@ -96,6 +96,23 @@ def test_the_codec_is_bent_in_the_whole_and_in_the_stream(music: BendedMusicGen)
     assert torch.equal(music.generate(PROMPT, seed=1), plain)
 
 
+@pytest.mark.shows("BendedMusicGen", "masked parts of the codec stay finite", model="MusicGen")
+@pytest.mark.parametrize("layer", [1, 4, 13])
+def test_masks_of_the_codec_give_sound(music: BendedMusicGen, layer: int) -> None:
+    """The documents' bend takes whole directions away in a codec as small as this one."""
+    patterns = (rf"compression_model.*{layer}.*weight.*", rf"compression_model.*{layer}.*bias.*")
+    plain = music.generate(PROMPT, seed=1)
+    music.bend(tb.Mask(0.4, seed=0), *patterns)
+    bent = music.generate(PROMPT, seed=1)
+    assert bool(bent.isfinite().all()) and not torch.equal(bent, plain)
+    music.reset()
+    music.bend(tb.Scale(0.0), r"compression_model.decoder.model.15.*original1")
+    silent = music.generate(PROMPT, seed=1)
+    assert torch.equal(silent, music.module.compression_model.decoder.model[15].conv.bias.expand_as(silent))
+    music.reset()
+    assert torch.equal(music.generate(PROMPT, seed=1), plain)
+
+
 @pytest.mark.shows("BendedMusicGen", "bend attention weights", model="MusicGen")
 def test_weights_of_the_attention_are_activations_where_they_are_wanted(folder: Path) -> None:
     music = BendedMusicGen(folder, attention="explicit")

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from torchbend.interfaces.audiocraft.normalised import keep_finite
+
 __all__ = ["Codec", "Tail"]
 
 
@@ -146,6 +148,7 @@ class Codec(nn.Module):
 
     def __init__(self, model: Any, codebooks: int) -> None:
         super().__init__()
+        keep_finite(model)
         config = model.config
         self.sample_rate: int = config.sampling_rate
         self.codebooks = codebooks
