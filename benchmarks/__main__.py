@@ -18,6 +18,7 @@ from benchmarks.forward import activations, weights
 from benchmarks.generation import generation
 from benchmarks.harness import Section, Settings
 from benchmarks.imports import imports
+from benchmarks.large import large
 from benchmarks.machine import Before, describe
 from benchmarks.memory import memory
 from benchmarks.page import page
@@ -47,7 +48,7 @@ _PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 
 
 def measure(settings: Settings, only: Sequence[str] = ()) -> str:
-    """The page; ``only`` names sections, by default all of them, the memory and the peers."""
+    """The page; ``only`` names sections, by default all of them, both memories and the peers."""
     torch.set_num_threads(1)
     before, ruler = Before(), references(settings)
     sections = []
@@ -56,8 +57,9 @@ def measure(settings: Settings, only: Sequence[str] = ()) -> str:
             print(f"measuring: {name}", file=sys.stderr, flush=True)
             sections.append(section(settings))
     held = memory(settings) if not only or "memory" in only else None
+    whole = large(settings) if not only or "large" in only else None
     others = compared(settings) if settings.peers and (not only or "peers" in only) else {}
-    return page(describe(before), ruler, sections, held, others)
+    return page(describe(before), ruler, sections, held, others, whole)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -65,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rounds; printed, not written")
     parser.add_argument("--out", type=Path, help=f"where to write the page (default: docs/{_PAGE.name})")
-    known = [*SECTIONS, "memory", "peers"]
+    known = [*SECTIONS, "memory", "large", "peers"]
     parser.add_argument("--only", nargs="+", choices=known, default=[], help="some sections only; printed")
     given = parser.parse_args(arguments)
     settings = Settings(rounds=20, short_rounds=500, peers=False) if given.quick else Settings()

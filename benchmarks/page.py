@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from benchmarks.harness import Row, Section
+from benchmarks.large import LargeRow
 from benchmarks.memory import MemoryRow
 
 __all__ = ["page", "duration"]
@@ -38,25 +39,28 @@ def page(
     sections: Sequence[Section],
     memory: MemoryRow | None,
     peers: Mapping[str, Mapping[str, Mapping[str, float]]],
+    large: LargeRow | None = None,
 ) -> str:
     """The whole page."""
     rows = [row for section in sections for row in section.rows if row.bar is not None]
     parts = [
         _INTRODUCTION,
-        _summary(rows, memory),
+        _summary(rows, memory, large),
         _ruler(references),
         _table(["where and when", ""], machine.items()),
     ]
     parts += [_section(section) for section in sections]
     if memory is not None:
         parts.append(_memory(memory))
+    if large is not None:
+        parts.append(_large(large))
     if peers:
         parts.append(_peers(peers))
     return "\n".join(parts).rstrip() + "\n"
 
 
-def _summary(rows: Sequence[Row], memory: MemoryRow | None) -> str:
-    met = [row.met for row in rows] + ([] if memory is None else [memory.met])
+def _summary(rows: Sequence[Row], memory: MemoryRow | None, large: LargeRow | None) -> str:
+    met = [row.met for row in rows] + [held.met for held in (memory, large) if held is not None]
     missed = [
         f"- {row.what}: {_measured(row)} where {row.bar.text} is the bar"
         for row in rows
@@ -64,6 +68,8 @@ def _summary(rows: Sequence[Row], memory: MemoryRow | None) -> str:
     ]
     if memory is not None and not memory.met:
         missed.append(f"- memory: {_mebi(memory.bent_peak)} for a weight of {_mebi(memory.weight)}")
+    if large is not None and not large.met:
+        missed.append(f"- large: {_mebi(large.extra)} for bent weights of {_mebi(large.weights)}")
     text = f"**{sum(map(bool, met))} of {len(met)} bars are met.**\n"
     if not missed:
         return text
@@ -129,6 +135,31 @@ def _memory(row: MemoryRow) -> str:
     return (
         "## Memory to bend one weight of a model of a billion\n\nResident memory of a fresh process, "
         "and its peak as the system keeps it.\n\n" + _table(["what", "memory"], lines)
+    )
+
+
+def _large(row: LargeRow) -> str:
+    share = row.extra / row.weights
+    lines = [
+        ("parameters of the model (bfloat16)", f"{row.parameters / 1e9:.2f} G"),
+        ("its weights", _mebi(row.model)),
+        ("the three bent weights", _mebi(row.weights)),
+        ("peak of a prompt and a step, not bent, on top of the model", _mebi(row.plain_peak)),
+        ("peak of bending and the first bent prompt and step", _mebi(row.bent_peak)),
+        ("the difference, which the bends cost", f"**{_mebi(row.extra)}**"),
+        ("of the bent weights", f"**{share:.2f}x**"),
+        ("of the model", f"**{row.extra / row.model:.3f}x**"),
+        ("still held after further steps", _mebi(row.kept)),
+        ("bar: the bent weights once, and room to compute the largest", _yes(row.met)),
+        ("time of a prompt and a step, not bent", duration(row.plain)),
+        ("the same, bent", f"{duration(row.bent)} ({row.bent / row.plain:.2f}x)"),
+        ("the same, not bent, measured again", f"{duration(row.again)} ({row.again / row.plain:.2f}x)"),
+    ]
+    return (
+        "## A language model of more than a billion weights\n\nA Llama with random weights, through "
+        "`BendedLanguageModel`: three weights and the heads of a layer are bent. It reads eight tokens and "
+        "makes one step. A fresh process; calls with and without bends take turns.\n\n"
+        + _table(["what", "measured"], lines)
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from benchmarks.__main__ import SECTIONS
 from benchmarks.harness import AGAIN, PLAIN, Bar, Row, Section, Settings, Timings, interleaved
+from benchmarks.large import LargeRow, large
 from benchmarks.machine import Before, describe
 from benchmarks.memory import MemoryRow, memory
 from benchmarks.page import duration, page
@@ -28,6 +29,8 @@ def test_the_sections_that_need_processes_of_their_own() -> None:
     section = SECTIONS["imports"](TINY)
     assert [row.measured > row.plain / 2 for row in section.rows] == [True, True, True]
     held = memory(TINY)
+    whole = large(TINY)
+    assert whole is None or (whole.parameters > 10**5 and whole.weights < whole.model and whole.bent > 0)
     assert held is None or (held.weight == 2 * 1024 * 1024 and held.parameters == 4 * 1024 * 1024)
 
 
@@ -66,6 +69,15 @@ def test_the_page_says_which_bars_are_missed() -> None:
     assert "- slow: 2.00x (plain + 1.00 s) where <= 1.05x is the bar" in text
     assert "told" in text and "- told" not in text
     assert "128 MiB" in text and "3.25x" in text
+
+
+def test_a_large_model_has_a_table_of_its_own() -> None:
+    row = LargeRow(2 * 10**9, 2**32, 2**28, 2**27, 2**20, 2**28 + 2**21, 2**28, 1.0, 1.02, 1.01)
+    text = page({"Cores": "2"}, {"a thing": 1e-6}, [], None, {}, row)
+    assert "**1 of 1 bars are met.**" in text and "2.00 G" in text
+    assert "**257 MiB**" in text and "**0.063x**" in text and "1.02 s (1.02x)" in text
+    costly = LargeRow(2 * 10**9, 2**32, 2**28, 2**27, 0, 2**32, 2**32, 1.0, 1.0, 1.0)
+    assert "- large: 4096 MiB for bent weights of 256 MiB" in page({}, {}, [], None, {}, costly)
 
 
 def test_durations() -> None:
