@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     from torchbend.interfaces.audiocraft import BendedAudioGen, BendedMusicGen
     from torchbend.interfaces.diffusion import BendedDiffusion
     from torchbend.interfaces.gan import BendedGAN
+    from torchbend.interfaces.codec import BendedCodec
     from torchbend.interfaces.language import BendedLanguageModel
     from torchbend.interfaces.rave import BendedRAVE
     from torchbend.interfaces.vocoder import BendedVocoder
 
 __all__ = [
     "BendedAudioGen",
+    "BendedCodec",
     "BendedDiffusion",
     "BendedGAN",
     "BendedLanguageModel",
@@ -30,6 +32,7 @@ __all__ = [
 # Interfaces are imported at first use: each brings its own family of models.
 _HOME_OF = {
     "BendedAudioGen": "torchbend.interfaces.audiocraft",
+    "BendedCodec": "torchbend.interfaces.codec",
     "BendedDiffusion": "torchbend.interfaces.diffusion",
     "BendedGAN": "torchbend.interfaces.gan",
     "BendedLanguageModel": "torchbend.interfaces.language",

@@ -34,6 +34,11 @@ class AroundStream:
         self._empty: Tensor | None = None
 
     @property
+    def playing(self) -> bool:
+        """Whether something came."""
+        return self._held is not None
+
+    @property
     def delay(self) -> int:
         """How late the output is, in values of the output."""
         return self._around * self._made

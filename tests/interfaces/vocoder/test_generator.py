@@ -13,7 +13,7 @@ from torch.nn.utils import parametrizations
 from torchbend.errors import CheckpointError, TorchbendError, WeightsFileError
 from torchbend.interfaces.vocoder import BendedVocoder
 from torchbend.interfaces.vocoder.generator import Generator, HifiGanSizes
-from torchbend.interfaces.vocoder.reading import folded
+from torchbend.interfaces.weight_norm import folded
 
 SMALL: dict[str, Any] = {
     "resblock": "1",

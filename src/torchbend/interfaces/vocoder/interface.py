@@ -205,7 +205,7 @@ class BendedVocoder(BendingInterface):
         Raises:
             StreamError: there is no stream, or nothing was played.
         """
-        playing = [s for s in (self._streams or {}).values() if s._held is not None]
+        playing = [s for s in (self._streams or {}).values() if s.playing]
         if not playing:
             raise StreamError("nothing is playing", site="flush", next_step="stream(), then decode blocks")
         rest = playing[0].flush()
@@ -269,8 +269,8 @@ class BendedVocoder(BendingInterface):
         """Write the bent vocoder to a file, with live controls (see `BendedModule.export`).
 
         For nn~ it has three methods: ``mel`` (sound to bands), ``decode`` (bands to sound), ``forward``
-        (sound to sound). They remember what came before each block. Late are ``decode`` by `around` frames, ``mel``
-        by two, ``forward`` by both.
+        (sound to sound). They remember what came before each block. Late are ``decode`` by `around` frames,
+        ``mel`` by two, ``forward`` by both.
 
         Args:
             path: of the file.

@@ -14,18 +14,17 @@ from torch import Tensor
 
 from torchbend.errors import CheckpointError, WeightsFileError
 from torchbend.interfaces.sources import folder_of, weights_of
+from torchbend.interfaces.weight_norm import folded
 from torchbend.interfaces.vocoder.generator import Generator, HifiGanSizes
 from torchbend.interfaces.vocoder.mel import LogMel
 from torchbend.interfaces.vocoder.model import Vocoder
 from torchbend.interfaces.vocoder.packaged import PACKAGED, packaged_files
 from torchbend.weights_file import apply_weights, load_weights
 
-__all__ = ["built", "folded", "read_files", "read_vocoder"]
+__all__ = ["built", "read_files", "read_vocoder"]
 
 _FILES = ("config.json", "preprocessor_config.json", "model*.safetensors")
 _ENDINGS = (".pth.tar", ".pth", ".pt", ".ckpt", ".bin", ".safetensors")
-_PARTS = re.compile(r"(.*)\.(?:(weight)_[gv]|parametrizations\.(weight)\.original[01])")
-_OURS = {"original0": "g", "original1": "v", "weight_g": "g", "weight_v": "v"}
 
 
 def read_vocoder(source: str | os.PathLike[str], cache_dir: str | os.PathLike[str] | None = None) -> Vocoder:
@@ -185,31 +184,3 @@ def _filled(vocoder: Vocoder, weights: Mapping[str, Tensor], site: str) -> Vocod
 def _renamed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """transformers' names as the published code has them."""
     return {re.sub(r"^upsampler\.", "ups.", name.removeprefix("vocoder.")): t for name, t in weights.items()}
-
-
-def folded(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Weights with each normalised one whole, not in the two parts of weight norm.
-
-    ``x.weight_g`` (lengths) and ``x.weight_v`` (directions) become ``x.weight``; so do their names in
-    torch's newer way. A direction of length zero gives a weight of zero.
-
-    Args:
-        weights: tensors by name.
-    """
-    whole: dict[str, Tensor] = {}
-    parts: dict[str, dict[str, Tensor]] = {}
-    for name, tensor in weights.items():
-        found = _PARTS.fullmatch(name)
-        if found is None:
-            whole[name] = tensor
-        else:
-            ending = name.rsplit(".", 1)[-1]
-            parts.setdefault(f"{found.group(1)}.weight", {})[_OURS[ending]] = tensor
-    for name, pair in parts.items():
-        if set(pair) != {"g", "v"}:
-            raise WeightsFileError(
-                "one half of a normalised weight is missing", site=name, wanted="both", got=", ".join(pair)
-            )
-        norm = torch.norm_except_dim(pair["v"], 2, 0)
-        whole[name] = torch.where(norm == 0, 0.0, torch._weight_norm(pair["v"], pair["g"], 0))
-    return whole
