@@ -5,6 +5,8 @@ Salimans and Kingma, "Weight Normalization" (arXiv 1602.07868), equation 2.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
@@ -33,7 +35,7 @@ def keep_finite(module: nn.Module) -> None:
     """Put `WeightNorm` in the place of torch's, in all layers; weights keep their names and values."""
     for part in module.modules():
         if parametrize.is_parametrized(part, "weight"):
-            made = part.parametrizations["weight"]  # type: ignore[union-attr,index]
+            made: Any = part.parametrizations["weight"]  # type: ignore[index]
             for index, norm in enumerate(made):
                 if type(norm).__name__ == "_WeightNorm":
                     made[index] = WeightNorm(norm.dim)
