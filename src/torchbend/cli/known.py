@@ -13,8 +13,9 @@ import typer
 from torchbend.cli.models import told_as
 from torchbend.cli.words import named_values
 from torchbend.errors import MissingExtraError
+from torchbend.interfaces import kinds
 from torchbend.interfaces.base import BendingInterface
-from torchbend.interfaces.kinds import install, is_installed, kind_of, options_of
+from torchbend.interfaces.kinds import install, is_installed, kind_of
 from torchbend.shipped import model_paths
 
 __all__ = ["TINY", "Known", "known_model", "open_known", "render_options"]
@@ -102,7 +103,7 @@ def _check_arguments(kind: type[BendingInterface], source: str, given: dict[str,
         inspect.signature(kind).bind(source, **given)
     except TypeError as error:
         raise typer.BadParameter(
-            f"{error}; {kind.__name__} takes {_told(options_of(kind))}", param_hint="--arg"
+            f"{error}; {kind.__name__} takes {_told(kinds.class_options(kind))}", param_hint="--arg"
         ) from error
 
 
@@ -118,7 +119,7 @@ def render_options(kind: type[BendingInterface], texts: Sequence[str]) -> dict[s
     """
     given = named_values(texts, "--option")
     taken = inspect.signature(kind.render).parameters.values()
-    known = options_of(kind.render, "inputs", "seed")
+    known = kinds.render_options(kind)
     names = {option.name for option in known}
     anything = any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken)
     for name in given:

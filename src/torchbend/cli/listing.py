@@ -9,6 +9,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from torchbend.display import Table
     from torchbend.interfaces.base import BendingInterface
     from torchbend.interfaces.kinds import Option
 
@@ -84,7 +85,7 @@ def _verbs(kind: type[BendingInterface]) -> list[str]:
 
 def _facts(kind: type[BendingInterface]) -> dict[str, Any]:
     """Everything that is told of a kind, as data."""
-    from torchbend.interfaces.kinds import install, is_installed, options_of
+    from torchbend.interfaces.kinds import class_options, install, is_installed, render_options
 
     return {
         "kind": kind.kind,
@@ -97,8 +98,8 @@ def _facts(kind: type[BendingInterface]) -> dict[str, Any]:
         "writes": list(kind.writes),
         "exports": list(kind.export_targets),
         "verbs": [dict(zip(("verb", "arguments", "about"), row, strict=True)) for row in kind.verb_rows()],
-        "arguments": [_option(option) for option in options_of(kind)],
-        "options": [_option(option) for option in options_of(kind.render, "inputs", "seed")],
+        "arguments": [_option(option) for option in class_options(kind)],
+        "options": [_option(option) for option in render_options(kind)],
     }
 
 
@@ -110,8 +111,8 @@ def _tell(kind: type[BendingInterface]) -> None:
     """All of a kind, for a reader."""
     import inspect
 
-    from torchbend.display import Table, emit
-    from torchbend.interfaces.kinds import is_installed, options_of
+    from torchbend.display import emit
+    from torchbend.interfaces.kinds import class_options, is_installed, render_options
 
     about = _plain((inspect.getdoc(kind) or "").partition("\n\n")[0].replace("\n", " "))
     typer.echo(f"{kind.kind}: {about}\n")
@@ -123,9 +124,9 @@ def _tell(kind: type[BendingInterface]) -> None:
     rows = [(name, arguments, _plain(what)) for name, arguments, what in kind.verb_rows()]
     if rows:
         typer.echo("\nverbs (in Python, and for --call)\n")
-        emit(Table(("verb", "arguments", "what it does"), rows))
-    _tell_options("--arg: how it is loaded", options_of(kind))
-    _tell_options("--option: how it is rendered", options_of(kind.render, "inputs", "seed"))
+        emit(_wrapped(("verb", "arguments", "what it does"), rows, (32, 44, 72)))
+    _tell_options("--arg: how it is loaded", class_options(kind))
+    _tell_options("--option: how it is rendered", render_options(kind))
     _tell_example(kind)
 
 
@@ -151,13 +152,23 @@ def _written(kind: type[BendingInterface]) -> str:
 
 
 def _tell_options(title: str, options: Sequence[Option]) -> None:
-    from torchbend.display import Table, emit
+    from torchbend.display import emit
 
     if options:
         typer.echo(f"\n{title}\n")
-        emit(
-            Table(
-                ("name", "default", "what it is"),
-                [(o.name, repr(o.default), _plain(o.about)) for o in options],
-            )
-        )
+        rows = [(option.name, repr(option.default), _plain(option.about)) for option in options]
+        emit(_wrapped(("name", "default", "what it is"), rows, (32, 32, 84)))
+
+
+def _wrapped(columns: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int]) -> Table:
+    """A table whose long cells go on in the next row."""
+    import itertools
+    import textwrap
+
+    from torchbend.display import Table
+
+    broken: list[tuple[str, ...]] = []
+    for row in rows:
+        pieces = [textwrap.wrap(cell, width) for cell, width in zip(row, widths, strict=True)]
+        broken += itertools.zip_longest(*pieces, fillvalue="")
+    return Table(columns, broken)

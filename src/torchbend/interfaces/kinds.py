@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import inspect
+import re
 from typing import Any, NamedTuple
 
 from torchbend import interfaces
@@ -15,11 +16,13 @@ __all__ = [
     "Option",
     "about_arguments",
     "all_kinds",
+    "class_options",
     "closest_kinds",
     "install",
     "is_installed",
     "kind_of",
     "options_of",
+    "render_options",
 ]
 
 Kind = type[BendingInterface]
@@ -118,16 +121,17 @@ def install(kind: Kind) -> str:
 # -- arguments -----------------------------------------------------------------------------------------------
 
 
-def options_of(function: Any, *leave_out: str) -> list[Option]:
+def options_of(function: Any, *leave_out: str, owner: type | None = None) -> list[Option]:
     """The arguments of a function that are given by name.
 
     Args:
         function: a class, or a method of one.
         leave_out: names that are not told.
+        owner: the class of a method: where a docstring says "as of `generate`", its method is asked.
     """
     about = about_arguments(function)
     return [
-        Option(name, argument.default, about.get(name, ""))
+        Option(name, argument.default, _followed(name, about.get(name, ""), owner))
         for name, argument in inspect.signature(function).parameters.items()
         if argument.kind in (argument.KEYWORD_ONLY, argument.POSITIONAL_OR_KEYWORD)
         and argument.default is not argument.empty
@@ -135,9 +139,36 @@ def options_of(function: Any, *leave_out: str) -> list[Option]:
     ]
 
 
+def class_options(kind: Kind) -> list[Option]:
+    """The arguments of a class that are given by name, without the source, which comes first."""
+    return options_of(kind, *list(inspect.signature(kind).parameters)[:1])
+
+
+def render_options(kind: Kind) -> list[Option]:
+    """The options of a class's `render`."""
+    return options_of(kind.render, "inputs", "seed", owner=kind)
+
+
 def about_arguments(function: Any) -> dict[str, str]:
-    """What the docstring says of each argument, in its part ``Args:``."""
-    text = inspect.getdoc(function) or ""
+    """What the docstring of a function, or those of a class and its parents, say of each argument."""
+    if not isinstance(function, type):
+        return _about(inspect.getdoc(function) or "")
+    told: dict[str, str] = {}
+    for parent in reversed(function.__mro__):
+        told |= _about(inspect.cleandoc(vars(parent).get("__doc__") or ""))
+        told |= _about(inspect.getdoc(vars(parent).get("__init__")) or "") if parent is not object else {}
+    return told
+
+
+def _followed(name: str, about: str, owner: type | None) -> str:
+    elsewhere = re.fullmatch(r"as of `(\w+)`\.?", about)
+    if elsewhere is None or owner is None:
+        return about
+    return about_arguments(getattr(owner, elsewhere[1], None)).get(name, about)
+
+
+def _about(text: str) -> dict[str, str]:
+    """The part ``Args:`` of a docstring."""
     told: dict[str, str] = {}
     names: list[str] = []
     for line in text.partition("\nArgs:\n")[2].splitlines():
