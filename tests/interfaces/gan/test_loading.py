@@ -100,11 +100,6 @@ def test_names_that_are_missing_or_too_many_are_told(model: StyleGAN2) -> None:
         BendedGAN({"lm.emb.0.weight": torch.ones(3, 3)})
 
 
-def test_stylegan3_is_refused_by_name() -> None:
-    with pytest.raises(CheckpointError, match="StyleGAN3"):
-        BendedGAN({"synthesis.input.freqs": torch.ones(4, 2), "mapping.fc0.weight": torch.ones(4, 4)})
-
-
 def test_what_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no such folder"):
         BendedGAN(tmp_path / "missing.pkl")

@@ -160,14 +160,14 @@ class GANMaking(GANInterface):
     def _noise(self, kind: str, rows: int, seed: int | None) -> list[Tensor] | None:
         if kind == "const":
             return None
-        layers = self._unbent.synthesis.convolutions
+        sides = self._unbent.noisy
         if kind == "none":
-            return [torch.zeros(1, 1, 1, 1, device=self._device) for _ in layers]
-        if kind != "random":
-            known = "'const', 'random' or 'none'"
+            return [torch.zeros(1, 1, 1, 1, device=self._device) for _ in sides] or None
+        if kind != "random" or not sides:
+            known = "'const', 'random' or 'none'" if sides else "'const': no layer of this model takes noise"
             raise GenerationError("there is no such noise", site="noise", wanted=known, got=repr(kind))
         source = None if seed is None else torch.Generator().manual_seed(seed)
-        shapes = [(rows, 1, layer.resolution, layer.resolution) for layer in layers]
+        shapes = [(rows, 1, side, side) for side in sides]
         return [torch.randn(shape, generator=source).to(self._device) for shape in shapes]
 
     def _one_hot(self, labels: Labels, rows: int) -> Tensor:

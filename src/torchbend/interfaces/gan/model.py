@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torchbend.errors import CheckpointError
 from torchbend.interfaces.base import BendingInterface
 from torchbend.interfaces.gan.sources import Location, generator_of, read_generator
-from torchbend.interfaces.gan.stylegan2 import StyleGAN2
+from torchbend.interfaces.gan.styles import StyleGenerator
 from torchbend.interfaces.gan.tiny import tiny_gan
 
 __all__ = ["GANInterface"]
@@ -23,7 +23,7 @@ Self = TypeVar("Self", bound="GANInterface")
 class GANInterface(BendingInterface):
     """A generator of images, looked into and bent; what it makes is in `BendedGAN`.
 
-    A StyleGAN2 has two methods with activations: ``map`` (latents to styles) and ``synthesize`` (styles to
+    A StyleGAN has two methods with activations: ``map`` (latents to styles) and ``synthesize`` (styles to
     images). Any other generator has one, ``forward`` (latents to images).
 
     Args:
@@ -33,7 +33,7 @@ class GANInterface(BendingInterface):
         cache_dir: where what is fetched is kept.
         latent_size: for a module: numbers in a latent, as 100; or the shape of one, as ``(100, 1, 1)``.
         output_range: for a module: what it calls black and white.
-        clamp: what the layers of a StyleGAN2 are clamped to; NVIDIA's pickles say it themselves.
+        clamp: what the layers of a StyleGAN are clamped to; NVIDIA's pickles say it themselves.
         device: where it runs; by default where the module is, or the CPU.
 
     Raises:
@@ -92,7 +92,7 @@ class GANInterface(BendingInterface):
     @property
     def has_styles(self) -> bool:
         """Whether latents become styles first (StyleGAN), so that styles can be mixed."""
-        return isinstance(self.module, StyleGAN2)
+        return isinstance(self.module, StyleGenerator)
 
     @property
     def latent_size(self) -> int:
@@ -113,7 +113,7 @@ class GANInterface(BendingInterface):
         return self._unbent.sizes.labels if self.has_styles else 0
 
     @property
-    def _unbent(self) -> StyleGAN2:
+    def _unbent(self) -> StyleGenerator:
         return self.module  # type: ignore[return-value]
 
     def _no_labels(self, rows: int) -> Tensor | None:
@@ -168,7 +168,9 @@ def _given(source: Any, cache_dir: Location | None, clamp: float | None) -> nn.M
 
 def _latent_shape(model: nn.Module, given: int | Sequence[int] | None) -> tuple[int, ...]:
     if given is None:
-        given = model.sizes.z_dim if isinstance(model, StyleGAN2) else getattr(model, "latent_size", None)
+        given = (
+            model.sizes.z_dim if isinstance(model, StyleGenerator) else getattr(model, "latent_size", None)
+        )
     shape = (given,) if isinstance(given, int) else tuple(given) if isinstance(given, Sequence) else ()
     if not shape or not all(isinstance(count, int) and count > 0 for count in shape):
         raise CheckpointError(

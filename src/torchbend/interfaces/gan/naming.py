@@ -11,8 +11,17 @@ from torch import Tensor
 from torchbend.errors import CheckpointError
 from torchbend.interfaces.gan.filtering import binomial
 from torchbend.interfaces.gan.sizes import StyleGAN2Sizes
+from torchbend.interfaces.gan.stylegan3_sizes import FILTER_SIZE, LayerSizes, StyleGAN3Sizes
 
-__all__ = ["dcgan_sizes", "kind_of", "official", "plain_dcgan", "stylegan2_sizes", "without_prefix"]
+__all__ = [
+    "dcgan_sizes",
+    "kind_of",
+    "official",
+    "plain_dcgan",
+    "stylegan2_sizes",
+    "stylegan3_sizes",
+    "without_prefix",
+]
 
 _MARKS = {
     "stylegan3": "synthesis.input.freqs",
@@ -152,6 +161,43 @@ def _official_shape(name: str, tensor: Tensor) -> Tensor:
     if name.endswith("noise_strength"):
         return tensor.reshape(())
     return tensor.reshape(-1) if name.endswith("torgb.bias") else tensor
+
+
+# -- StyleGAN3 -------------------------------------------------------------------------------------------
+
+
+def stylegan3_sizes(weights: Mapping[str, Tensor], clamp: float | None = None) -> StyleGAN3Sizes:
+    """The sizes of the StyleGAN3 that weights belong to.
+
+    Raises:
+        CheckpointError: parts are missing, or filters are of another length than in published models.
+    """
+    named = [m for name in weights if (m := re.fullmatch(r"synthesis\.(L(\d+)_(\d+)_(\d+))\.weight", name))]
+    named.sort(key=lambda found: int(found[2]))
+    first = weights.get("mapping.fc0.weight")
+    if first is None or len(named) < 2 or [int(m[2]) for m in named] != list(range(len(named))):
+        raise _other("mapping.fc0.weight and layers synthesis.L0_..., L1_..., ...", "some of them")
+    layers = []
+    for found in named:
+        number, weight = int(found[2]), weights[found[0]]
+        up, down = (weights.get(f"synthesis.{found[1]}.{name}_filter") for name in ("up", "down"))
+        if any(kernel is not None and len(kernel) % FILTER_SIZE for kernel in (up, down)):
+            raise _other(f"filters of {FILTER_SIZE} taps for each doubling", found[1])
+        times = [1 if kernel is None else len(kernel) // FILTER_SIZE for kernel in (up, down)]
+        size, before = int(found[3]), int(named[max(number - 1, 0)][3])
+        last = number == len(named) - 1
+        shape = (weight.shape[1], weight.shape[0], before, size, weight.shape[2])
+        layers.append(LayerSizes(*shape, times[0], times[1], up, down, last))
+    embed = weights.get("mapping.embed.weight")
+    w_dim = weights["synthesis.input.affine.weight"].shape[1]
+    return StyleGAN3Sizes(
+        tuple(layers),
+        first.shape[1] - (0 if embed is None else w_dim),
+        w_dim,
+        0 if embed is None else embed.shape[1],
+        sum(bool(re.fullmatch(r"mapping\.fc\d+\.weight", name)) for name in weights),
+        clamp or 256.0,
+    )
 
 
 # -- DCGAN -----------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,10 +19,13 @@ from torchbend.interfaces.gan.naming import (
     official,
     plain_dcgan,
     stylegan2_sizes,
+    stylegan3_sizes,
     without_prefix,
 )
 from torchbend.interfaces.gan.nvidia import read_nvidia
 from torchbend.interfaces.gan.stylegan2 import StyleGAN2
+from torchbend.interfaces.gan.stylegan3 import StyleGAN3
+from torchbend.interfaces.gan.styles import StyleGenerator, StyleSizes
 from torchbend.interfaces.sources import folder_of
 from torchbend.weights_file import apply_weights, load_tensors
 
@@ -53,7 +56,7 @@ def read_generator(
         source: a file (``.safetensors``, ``.pkl``, ``.pt``, ...), a folder with one, a name of the model hub,
             or ``"faces"``.
         cache_dir: where what is fetched is kept.
-        clamp: what the layers of a StyleGAN2 are clamped to; by default as the file says, if it does.
+        clamp: what the layers of a StyleGAN are clamped to; by default as the file says, if it does.
 
     Raises:
         CheckpointError: there is no such file or name, or it holds a generator that is not known here.
@@ -122,9 +125,9 @@ def generator_of(
     """The generator that weights belong to, filled with them.
 
     Args:
-        weights: by name, as in the public checkpoints of StyleGAN2, in rosinality's, or a DCGAN's.
+        weights: by name, as in the public checkpoints of StyleGAN2 and 3, in rosinality's, or a DCGAN's.
         mean: the mean of all styles, where it is kept beside the weights.
-        clamp: what the layers of a StyleGAN2 are clamped to.
+        clamp: what the layers of a StyleGAN are clamped to.
         site: where they are from, for messages.
 
     Raises:
@@ -133,15 +136,6 @@ def generator_of(
     """
     given = {name: w.float() if w.is_floating_point() else w for name, w in without_prefix(weights).items()}
     kind = kind_of(given)
-    if kind == "stylegan3":
-        raise CheckpointError(
-            "these weights are of a StyleGAN3, whose synthesis is not known here",
-            site=site,
-            wanted="a StyleGAN2 or a DCGAN",
-            got="synthesis.input.freqs",
-            next_step="open it with the program that it came with, and hand over the module: "
-            "BendedGAN(generator, latent_size=512)",
-        )
     if kind == "dcgan":
         plain = plain_dcgan(given) or {}
         dcgan = DCGAN(*dcgan_sizes(plain))
@@ -151,18 +145,20 @@ def generator_of(
         raise CheckpointError(
             "these weights are of no generator that is known here",
             site=site,
-            wanted="names as synthesis.b4.const (StyleGAN2), input.input (rosinality), main.0.weight (DCGAN)",
+            wanted="names as synthesis.b4.const, synthesis.input.freqs (StyleGAN), main.0.weight (DCGAN)",
             got=", ".join(list(given)[:4]) or "no weights",
             next_step="make the module, fill it, and hand it over: BendedGAN(module, latent_size=100)",
         )
+    if kind == "stylegan3":
+        return _filled(StyleGAN3, stylegan3_sizes(given, clamp), given)
     named = official(given, mean) if kind == "rosinality" else given
-    return _stylegan2(named, clamp)
+    return _filled(StyleGAN2, stylegan2_sizes(named, clamp), named)
 
 
-def _stylegan2(named: dict[str, Tensor], clamp: float | None) -> StyleGAN2:
-    sizes = stylegan2_sizes(named, clamp)
+def _filled(kind: Callable[[Any], StyleGenerator], sizes: StyleSizes, named: dict[str, Tensor]) -> nn.Module:
+    """The model with its weights; the mean of all styles is computed where it is not known."""
     with torch.random.fork_rng(devices=[]):
-        model = StyleGAN2(sizes).eval()
+        model = kind(sizes).eval()
     knows_mean = "mapping.w_avg" in named
     apply_weights(model, named if knows_mean else {"mapping.w_avg": model.mapping.w_avg, **named})
     if not knows_mean and not sizes.labels:

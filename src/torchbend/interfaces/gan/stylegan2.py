@@ -1,8 +1,7 @@
-"""StyleGAN2's generator: latents to styles (mapping), styles to images (synthesis).
+"""StyleGAN2's generator.
 
-Written from the papers: Karras et al., "A Style-Based Generator Architecture for Generative Adversarial
-Networks" (arXiv 1812.04948) and "Analyzing and Improving the Image Quality of StyleGAN" (arXiv 1912.04958,
-with the architecture of skips, figure 7b). Weights have the names of the public checkpoints.
+Written from the paper: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (arXiv
+1912.04958, with the architecture of skips, figure 7b). Weights have the names of the public checkpoints.
 """
 
 from __future__ import annotations
@@ -14,46 +13,11 @@ from torch import Tensor, nn
 
 from torchbend.errors import ShapeError
 from torchbend.interfaces.gan.filtering import binomial, upsampled
-from torchbend.interfaces.gan.layers import Dense, Styled, ToImage
+from torchbend.interfaces.gan.layers import Styled, ToImage
 from torchbend.interfaces.gan.sizes import StyleGAN2Sizes
+from torchbend.interfaces.gan.styles import StyleGenerator
 
-__all__ = ["Mapping", "StyleGAN2", "Synthesis"]
-
-_RATE = 0.01
-
-
-def _normalised(x: Tensor) -> Tensor:
-    """So large that the mean of the squares is 1."""
-    return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-8)
-
-
-class Mapping(nn.Module):
-    """Latents to styles: some dense layers in a row, and the mean of all styles (``w_avg``)."""
-
-    w_avg: Tensor
-
-    def __init__(self, sizes: StyleGAN2Sizes) -> None:
-        super().__init__()
-        inputs = sizes.z_dim
-        if sizes.labels:
-            self.embed = Dense(sizes.labels, sizes.w_dim)
-            inputs += sizes.w_dim
-        self.layers = sizes.mapping_layers
-        for number in range(self.layers):
-            layer = Dense(inputs if number == 0 else sizes.w_dim, sizes.w_dim, "lrelu", _RATE)
-            self.add_module(f"fc{number}", layer)
-        self.register_buffer("w_avg", torch.zeros(sizes.w_dim))
-        self.labels = sizes.labels
-
-    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Args: ``z [B, z_dim]``, ``labels [B, classes]`` where there are any. Returns ``[B, w_dim]``."""
-        x = _normalised(z)
-        if self.labels:
-            given = x.new_zeros(len(x), self.labels) if labels is None else labels
-            x = torch.cat([x, _normalised(self.embed(given))], 1)
-        for number in range(self.layers):
-            x = getattr(self, f"fc{number}")(x)
-        return x
+__all__ = ["StyleGAN2", "Synthesis"]
 
 
 class Block(nn.Module):
@@ -128,38 +92,20 @@ class Synthesis(nn.Module):
         return made
 
 
-class StyleGAN2(nn.Module):
+class StyleGAN2(StyleGenerator):
     """The generator; without weights of its own it makes noise.
 
     Args:
         sizes: how large it is.
     """
 
+    synthesis: Synthesis
+
     def __init__(self, sizes: StyleGAN2Sizes) -> None:
-        super().__init__()
-        self.sizes = sizes
-        self.mapping = Mapping(sizes)
+        super().__init__(sizes)
         self.synthesis = Synthesis(sizes)
 
-    def map(self, z: Tensor, labels: Tensor | None = None, truncation: Tensor | None = None) -> Tensor:
-        """Latents to styles.
-
-        Args:
-            z: shape ``[B, z_dim]``.
-            labels: shape ``[B, classes]``, one of them 1, where the model has any.
-            truncation: shape ``[styles]``: 1 leaves a style as it is, 0 makes it the mean of all styles.
-
-        Returns:
-            Shape ``[B, styles, w_dim]``: at first the same for each layer.
-        """
-        ws = self.mapping(z, labels)[:, None].expand(-1, self.sizes.styles, -1)
-        return ws.clone() if truncation is None else torch.lerp(self.mapping.w_avg, ws, truncation[:, None])
-
-    def synthesize(self, ws: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
-        """Styles to images, as `Synthesis` does."""
-        images: Tensor = self.synthesis(ws, noise)
-        return images
-
-    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Latents to images from -1 to 1, shape ``[B, colours, H, W]``."""
-        return self.synthesize(self.map(z, labels))
+    @property
+    def noisy(self) -> list[int]:
+        """Pixels along a side of the noise that each convolution takes."""
+        return [layer.resolution for layer in self.synthesis.convolutions]
