@@ -15,6 +15,7 @@ from torchbend.bending.engine import Engine
 from torchbend.bending.parameter import BendingParameter
 from torchbend.errors import ExportError
 from torchbend.export.accessors import accessors
+from torchbend.export.framed import framed_example, framed_queues, framed_source
 from torchbend.export.inputs import ExampleInputs
 from torchbend.export.play import Played
 from torchbend.export.ready import IS_READY, define_ready
@@ -58,15 +59,21 @@ def nn_module(
     longest = max(max(m.about.in_ratio, m.about.out_ratio) for m in methods.values())
     blocks = {name: method.about.example(longest, like) for name, method in methods.items()}
     examples = {
-        _traced(name, method): ExampleInputs((x[..., :1] if method.by_frame else x,), {}, ("x",))
+        _traced(name, method): ExampleInputs((_example(name, method, x),), {}, ("x",))
         for (name, method), x in zip(methods.items(), blocks.values(), strict=True)
+    }
+    queues = {
+        queue: tensor
+        for name, method in methods.items()
+        if method.frame
+        for queue, tensor in framed_queues(name, method, like).items()
     }
     attributes = [control.name for control in engine.controls] + own
 
     def define(module: torch.jit.ScriptModule, written: list[str]) -> None:
         silent = {name: list(x.shape) for name, x in blocks.items()} if warm_up else {}
         module.define(_loops(methods))
-        define_ready(module, silent, written, seed is not None)
+        define_ready(module, silent, [*written, *queues], seed is not None)
         module.define(_protocol(list(methods), attributes, list(switches), seed is not None))
 
     return compiled(
@@ -76,6 +83,7 @@ def nn_module(
         held={
             **_held(engine, methods, switches),
             **_held_seed(seed),
+            **queues,
             IS_READY: torch.tensor(False, device=like.device),
         },
         write=_accessors,
@@ -116,14 +124,23 @@ def _held_seed(seed: int | None) -> dict[str, Tensor]:
 
 def _traced(name: str, method: Played) -> str:
     """Under which name a method's call is in the file."""
-    return f"_{name}_frame" if method.by_frame else name
+    return f"_{name}_frame" if method.by_frame or method.frame else name
+
+
+def _example(name: str, method: Played, block: Tensor) -> Tensor:
+    """What a method is traced with, given an example block."""
+    if method.frame:
+        return framed_example(name, method, block)
+    return block[..., :1] if method.by_frame else block
 
 
 def _loops(methods: Mapping[str, Played]) -> str:
-    """The source of the methods that make one value after the other."""
-    lines = []
+    """The source of the methods that make one value after the other, or gather whole frames."""
+    lines: list[str] = []
     for name, method in methods.items():
-        if method.by_frame:
+        if method.frame:
+            lines += framed_source(name, _traced(name, method), method)
+        elif method.by_frame:
             lines += [
                 f"def {name}(self, x: Tensor) -> Tensor:",
                 "    steady = torch.mean(x, -1, True)",

@@ -95,12 +95,17 @@ class Played:
         delay: how late its output is, in samples; None where it is not known.
         by_frame: ``call`` gives one value at a time, for the mean of a block's input; the file calls it as
             often as there are values in a block.
+        frame: ``call`` takes whole frames of so many samples, and the file gathers them: its output is
+            one frame late (see `framed`); 0 takes blocks as they come.
+        rows: for ``frame``: signals side by side, at most.
     """
 
     about: PlayMethod
     call: Callable[[Tensor], Tensor]
     delay: float | None = field(default=None)
     by_frame: bool = False
+    frame: int = 0
+    rows: int = 1
 
 
 def played_methods(

@@ -36,6 +36,21 @@ def test_a_bent_weight_is_a_weight_set_by_hand(codecs: Codecs, sound: Sound, kin
     assert torch.equal(bent, by_hand(x)) and not torch.equal(bent, plain)
 
 
+def test_parts_of_normalised_weights_that_a_bend_takes_away_are_silent_and_not_nan(sound: Sound) -> None:
+    codec = BendedCodec.tiny(weight_norm=True)
+    x = sound(codec, 12)
+    plain = codec(x)
+    codec.bend(tb.Scale(0.0), r"decoder\.layers\.15\.conv\.parametrizations\.weight\.original1$")
+    silent = codec(x)
+    bias = codec.module.get_parameter("decoder.layers.15.conv.bias")
+    assert torch.allclose(silent, bias.expand_as(silent))
+    codec.reset()
+    codec.bend(tb.Mask(0.3, seed=1, dim=0), r"decoder.*original[01]$")
+    assert bool(codec(x).isfinite().all())
+    codec.reset()
+    assert torch.equal(codec(x), plain)
+
+
 def test_a_bent_codebook_is_a_codebook_set_by_hand(codecs: Codecs, sound: Sound) -> None:
     codec = codecs["encodec"]
     x = sound(codec)

@@ -54,7 +54,7 @@ class Chunks:
                 got=total,
                 next_step="pass all that encode gave; each piece was coded by itself",
             )
-        return list(x.split(found, -1))
+        return list(torch.split(x, found, -1))
 
     def joined(self, pieces: Sequence[Tensor]) -> Tensor:
         """Pieces of sound ``[..., T]`` put together: where they overlap, one fades into the other."""

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from torchbend.errors import CheckpointError
+from torchbend.interfaces.audiocraft.normalised import keep_finite
 from torchbend.interfaces.codec.dac import DacCodec
 from torchbend.interfaces.codec.encodec import EncodecCodec
 from torchbend.interfaces.libraries import transformers
@@ -56,6 +57,8 @@ def codec_of(model: Any, *, whole: bool = True) -> Codec:
 def _filled(model: Any, weights: Mapping[str, Tensor], whole: bool) -> Codec:
     if whole:
         model, weights = fold(model), folded(weights)
+    else:
+        keep_finite(model)
     own = model.state_dict()
     spare = {name: own[name] for name in own if name.endswith(_TRAINING) and name not in weights}
     apply_weights(model, {**spare, **{name: tensor.float() for name, tensor in weights.items()}})

@@ -34,7 +34,7 @@ def tiny_codec(kind: Kind = "encodec", seed: int = 0) -> Any:
             model = library.DacModel(
                 library.DacConfig(
                     encoder_hidden_size=4,
-                    decoder_hidden_size=64,
+                    decoder_hidden_size=32,
                     downsampling_ratios=[2, 4, 5, 8],
                     n_codebooks=4,
                     codebook_size=64,

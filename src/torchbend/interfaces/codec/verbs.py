@@ -302,6 +302,45 @@ class BendedCodec(CodecInterface):
         self.write_audio(out, made)
         return Path(out)
 
+    def export(  # type: ignore[override]
+        self,
+        path: Location,
+        target: str = "nn~",
+        *,
+        codebooks: int | None = None,
+        bandwidth: float | None = None,
+        batch: int = 4,
+        patches: bool = True,
+        **options: Any,
+    ) -> Path | list[Path]:
+        """Write the bent codec to a file, with live controls (see `BendedModule.export`).
+
+        For nn~ it has three methods: ``forward`` (sound to sound), ``encode`` (sound to codes, a number for
+        each codebook) and ``decode`` (back; numbers are rounded to codes). Where a frame is no power of two
+        (320 samples), the file gathers frames: each method is one frame late, and a code is a number that
+        stays for the frame (five times 64 samples). DAC is later by what it looks around (`delay`). Its
+        stream begins after silence inside of the network.
+
+        Args:
+            path: of the file.
+            target: ``"nn~"`` or ``"torchscript"``, which takes whole signals.
+            codebooks, bandwidth: for nn~: as of `encode`.
+            batch: for nn~: signals at once, at most.
+            patches: for nn~: write patches for Pure Data and Max beside it.
+            options: others of `BendedModule.export`.
+
+        Raises:
+            ExportError: something cannot be exported, or the codec cannot be played in blocks; nothing is
+                written then.
+            GenerationError: the codec has no such number of codebooks.
+        """
+        if target != "nn~":
+            return super().export(path, target, **options)
+        from torchbend.interfaces.codec.stage import export_codec
+
+        with self._using(number_of_codebooks(self._codec, bandwidth, codebooks)):
+            return export_codec(self._engine, self._codec, path, batch=batch, patches=patches, **options)
+
     # -- inside ----------------------------------------------------------------------------------------------
 
     def _run(self, method: str, x: Tensor) -> Tensor:
