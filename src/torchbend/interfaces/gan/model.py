@@ -120,7 +120,10 @@ class GANInterface(BendingInterface):
         return torch.zeros(rows, self.labels, device=self._device) if self.labels else None
 
     def _checked_image(self) -> torch.Size:
-        """The shape of an image; the model has to make one."""
+        """The shape of an image; a model that is not known has to make one."""
+        if self.has_styles:
+            sizes = self._unbent.sizes
+            return torch.Size((sizes.image_channels, sizes.resolution, sizes.resolution))
         z = torch.zeros(1, *self._latent, device=self._device)
         try:
             with torch.no_grad():

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -79,7 +78,12 @@ class StyleGAN3Sizes:
         """Pixels along a side of the image."""
         return self.layers[-1].out_size
 
-    @cached_property
+    @property
+    def image_channels(self) -> int:
+        """Colours."""
+        return self.layers[-1].outputs
+
+    @property
     def input_size(self) -> int:
         """Pixels along a side of the waves."""
         return self.layers[0].in_size
