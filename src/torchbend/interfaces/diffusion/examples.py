@@ -49,4 +49,4 @@ def _small_side(pipeline: Any) -> int | None:
     side = -(-max(_SMALLEST_LATENT, halved) * scale // step) * step
     usual: Any = getattr(config, "sample_size", None)
     fits = isinstance(usual, int) and usual * scale % step == 0
-    return min(side, int(usual * scale)) if fits else side
+    return min(side, usual * scale) if fits else int(side)
