@@ -85,6 +85,7 @@ def test_words_are_bent(music: BendedMusicGen) -> None:
 
 
 @pytest.mark.shows("BendedMusicGen", "reset is bit-identical", model="MusicGen")
+@pytest.mark.shows("BendedMusicGen", "bend activations of the codec", model="MusicGen")
 def test_the_codec_is_bent_in_the_whole_and_in_the_stream(music: BendedMusicGen) -> None:
     plain = music.generate(PROMPT, seed=1)
     music.bend(tb.Scale(0.3), "decode:compression_model_decoder_model_4_block_1_conv$")

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 import torchbend as tb
-from torchbend.audio import write_audio
+from torchbend.audio import read_audio, write_audio
 from torchbend.errors import CheckpointError, GenerationError
 from torchbend.interfaces.audiocraft import BendedMusicGen
 from torchbend.interfaces.audiocraft.chroma import Chroma
@@ -58,6 +58,14 @@ def test_a_melody_is_heard_in_its_time() -> None:
     do_re_mi = Chroma().melody(tone(261.63, 293.66, 329.63)[None], 32000)[0].argmax(-1).tolist()
     assert do_re_mi == sorted(do_re_mi) and set(do_re_mi) == {0, 2, 4}
     assert all(do_re_mi.count(pitch) in (7, 8, 9) for pitch in (0, 2, 4))
+
+
+@pytest.mark.parametrize("player", ["violin", "piano"])
+def test_real_phrases_are_heard_in_their_key(phrase: Callable[[str], Path], player: str) -> None:
+    """Both are in D major."""
+    sound = torch.as_tensor(read_audio(phrase(player), 32000)[0])
+    heard = {NAMES[int(pitch)] for pitch in Chroma().melody(sound, 32000)[0].argmax(-1)}
+    assert {"D", "F#", "A"} <= heard <= {"D", "E", "F#", "G", "A", "B", "C#"}
 
 
 def test_a_chromagram_is_normalised_by_its_strongest_pitch() -> None:

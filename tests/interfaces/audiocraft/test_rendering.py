@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,21 @@ def test_a_sound_file_is_gone_on_from(music: BendedMusicGen, tmp_path: Path) -> 
     music.set_generation_params(duration=1.5)
     known = music.generate_continuation(begin, descriptions="cba", seed=1)[0].clamp(-1, 1)
     assert torch.allclose(read(more, tiny.RATE), known, atol=1e-4)
+
+
+def test_real_phrases_are_gone_on_from_and_followed(phrase: Callable[[str], Path]) -> None:
+    music = BendedMusicGen.tiny(melody=True)
+    music.set_generation_params(duration=8.2)
+    sound, codes = music.generate_continuation(
+        str(phrase("violin")), descriptions=["abc"], return_tokens=True, seed=1
+    )
+    known = music.module.encode(read(phrase("violin"), 8000)[None])
+    assert sound.shape == (1, 1, 65600) and codes.shape == (1, 4, 410) and known.shape[-1] == 400
+    assert torch.equal(codes[..., :400], known) and known.unique().numel() > 16
+    assert bool(sound.isfinite().all())
+    music.set_generation_params(duration=0.5)
+    follow = [music.generate_with_chroma(["abc"], phrase(p), seed=1) for p in ("violin", "piano")]
+    assert not torch.allclose(*follow, atol=1e-2)
 
 
 @pytest.mark.shows("BendedMusicGen", "render from the command line", model="MusicGen melody")

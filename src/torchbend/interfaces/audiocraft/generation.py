@@ -54,8 +54,8 @@ class Generation:
 
     def __post_init__(self) -> None:
         rate, known = self.frame_rate, self.prompt.shape[-1]
-        total, longest = int(self.params.duration * rate), int(self.longest * rate)
-        stride = int(self.params.extend_stride * rate)
+        total, longest = self._frames(self.params.duration), self._frames(self.longest)
+        stride = self._frames(self.params.extend_stride)
         if total < 1 or known >= min(total, longest):
             raise GenerationError(
                 "there is nothing to be generated",
@@ -80,6 +80,10 @@ class Generation:
         """Frames in a second."""
         codec = self.model.compression_model
         return codec.sample_rate / codec.hop
+
+    def _frames(self, seconds: float) -> int:
+        """Whole frames in so many seconds; 8.2 s times 50 are 410, though floats say a little less."""
+        return int(seconds * self.frame_rate + 1e-6)
 
     @property
     def steps(self) -> int:
