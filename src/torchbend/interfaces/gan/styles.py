@@ -6,35 +6,21 @@ Karras et al., "A Style-Based Generator Architecture for Generative Adversarial 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from torchbend.interfaces.gan.layers import Dense
+from torchbend.interfaces.gan.sizes import StyleGAN2Sizes
+from torchbend.interfaces.gan.stylegan3_sizes import StyleGAN3Sizes
 
 __all__ = ["Mapping", "StyleGenerator", "StyleSizes"]
 
 _RATE = 0.01
 
 
-class StyleSizes(Protocol):
-    """What is asked of the sizes of such a generator."""
-
-    @property
-    def z_dim(self) -> int: ...
-    @property
-    def w_dim(self) -> int: ...
-    @property
-    def labels(self) -> int: ...
-    @property
-    def mapping_layers(self) -> int: ...
-    @property
-    def styles(self) -> int: ...
-    @property
-    def image_channels(self) -> int: ...
-    @property
-    def resolution(self) -> int: ...
+StyleSizes = StyleGAN2Sizes | StyleGAN3Sizes
+"""How large such a generator is."""
 
 
 def _normalised(x: Tensor) -> Tensor:
