@@ -8,6 +8,7 @@ are with all bends in force, and one tensor for each control.
 from __future__ import annotations
 
 import inspect
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -126,11 +127,12 @@ class Bench:
                 self.run(name, example.args, example.kwargs)
             for action, given in self.actions.values():
                 action(*given)
+        used = noted.alive()
         for part in self.engine.module.modules():  # what a module decides by goes with what it works on
             own = [t for t in (*part._parameters.values(), *part._buffers.values()) if t is not None]
-            if any(id(t) in noted.seen for t in own):
-                noted.seen.update(id(t) for t in part._buffers.values() if t is not None)
-        return noted.seen
+            if any(id(t) in used for t in own):
+                used.update(id(t) for t in part._buffers.values() if t is not None)
+        return used
 
     def _plant_model(self, shell: nn.Module, used: set[int]) -> None:
         """The tensors that are used: as they are with all bends in force, and what bends start from."""
@@ -200,16 +202,20 @@ def _as_method(action: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 class _Noted(TorchFunctionMode):
-    """Notes which tensors calls are given."""
+    """Notes which tensors calls are given, and holds none of them."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.seen: set[int] = set()
+        self._seen: dict[int, weakref.ref[Tensor]] = {}
+
+    def alive(self) -> set[int]:
+        """The identities of those that are still there; that of another one may be given to a new tensor."""
+        return {key for key, tensor in self._seen.items() if tensor() is not None}
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        self.seen.update(id(tensor) for _, tensor in walk((args, kwargs or {})))
+        self._seen.update((id(tensor), weakref.ref(tensor)) for _, tensor in walk((args, kwargs or {})))
         return func(*args, **(kwargs or {}))
 
 
