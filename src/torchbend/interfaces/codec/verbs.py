@@ -302,7 +302,7 @@ class BendedCodec(CodecInterface):
         self.write_audio(out, made)
         return Path(out)
 
-    def export(  # type: ignore[override]
+    def export(
         self,
         path: Location,
         target: str = "nn~",
