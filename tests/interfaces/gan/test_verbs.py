@@ -95,7 +95,7 @@ def test_mixing_exchanges_rows_of_styles(gan: BendedGAN) -> None:
     ws = gan.map(gan.latents([1, 2, 3, 4, 5]))
     byhand = torch.stack([torch.cat([ws[a, :2], ws[b, 2:6], ws[a, 6:]]) for a in (0, 1) for b in (2, 3, 4)])
     assert torch.equal(made, gan.synthesize(byhand))
-    assert torch.equal(gan.mix(1, 3, range(gan.styles)), gan.generate([3]))
+    assert torch.equal(gan.mix(1, 3, iter(range(gan.styles))), gan.generate([3]))
     for layers in ([], [8], [-1], [0.5]):
         with pytest.raises(GenerationError, match="styles"):
             gan.mix(1, 2, layers)
@@ -221,8 +221,9 @@ def test_seeds_are_rendered_to_a_grid(gan: BendedGAN, tmp_path: Path) -> None:
     assert torch.equal(seen, gan.grid([1, 4, 5, 6], columns=4, truncation=0.8).mul(255).round().byte())
     gan.render(tmp_path / "nine.png", seed=3)
     assert pil.open(tmp_path / "nine.png").size == (100, 100)
-    with pytest.raises(GenerationError, match="no seed"):
-        gan.render(tmp_path / "x.png", ["a face"])
+    for wrong in ("a face", "6-4", "-1"):
+        with pytest.raises(GenerationError, match="no seed"):
+            gan.render(tmp_path / "x.png", [wrong])
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,7 +39,7 @@ class BendedGAN(GANMaking):
         self,
         seeds_a: Seeds,
         seeds_b: Seeds,
-        layers: Sequence[int],
+        layers: Iterable[int],
         *,
         truncation: float = 1.0,
         noise: Noise = "const",
@@ -55,10 +55,11 @@ class BendedGAN(GANMaking):
         Returns:
             All pairs, one row of images for each of ``seeds_a``: shape ``[A * B, colours, H, W]``.
         """
-        chosen = [n for n in layers if isinstance(n, int) and 0 <= n < self.styles]
         if not self.has_styles:
             raise self._no_styles("mix")
-        if len(chosen) != len(list(layers)) or not chosen:
+        wanted = list(layers)
+        chosen = [n for n in wanted if isinstance(n, int) and 0 <= n < self.styles]
+        if len(chosen) != len(wanted) or not chosen:
             raise GenerationError(
                 "these are no styles of this model",
                 site="layers",
@@ -177,7 +178,7 @@ def _written_seeds(inputs: Sequence[str]) -> list[int]:
     seeds: list[int] = []
     for written in inputs:
         found = re.fullmatch(r"(\d+)(?:-(\d+))?", written.strip())
-        if found is None:
+        if found is None or int(found[2] or found[1]) < int(found[1]):
             raise GenerationError(
                 "this is no seed", site=written, wanted="a number, or as 10-15", got=written
             )
