@@ -130,6 +130,7 @@ def test_a_training_s_own_checkpoint_is_refused_with_the_reason(
         ("conditioners:", "conditioners:\n  self_wav: {model: chroma_stem}", "no language model"),
         ("modeling: delay", "modeling: parallel", "another pattern"),
         ("conditioners:", "conditioners: [", "cannot be read"),
+        ("num_heads: 2", "num_heads: two", "no number"),
     ],
 )
 def test_configurations_of_other_models_are_refused(

@@ -30,6 +30,7 @@ __all__ = ["read_published"]
 _TEXT = "conditioners.description"
 _MELODY = "conditioners.self_wav"
 _PROJECTION = "condition_provider.conditioners.{}.output_proj.weight"
+_LARGEST_WINDOW = 24  # as a power of 2, in samples: of melodies
 _COMPUTED = "condition_provider.conditioners.self_wav.chroma."
 """Window and filters of melodies: computed here, whatever the file has."""
 _CONDITIONERS = {"description": "t5", "self_wav": "chroma_stem"}
@@ -154,7 +155,7 @@ def _sizes(
             "this is no language model of MusicGen or AudioGen", site=site, wanted=f"a weight {error}"
         ) from error
     layers = {name.split(".")[2] for name in weights if name.startswith("transformer.layers.")}
-    heads = int(config.get("transformer_lm.num_heads", 16))
+    heads = config.whole("transformer_lm.num_heads", 16)
     chroma = _chroma(config, bins) if melody else None
     return LanguageSizes(size, len(layers), heads, inner, len(delays), codes - 1, text_size, delays, chroma)
 
@@ -168,10 +169,10 @@ def _chroma(config: YamlConfig, bins: int) -> Chroma:
             wanted="argmax: the strongest pitch class of each frame",
             got="argmax: false",
         )
-    window = 2 ** int(config.get(f"{_MELODY}.chroma_stem.radix2_exp", 14))
-    samples = float(config.get("dataset.segment_duration", 30.0)) * int(config.get("sample_rate", 32000))
-    hop = window // 4
-    return Chroma(bins, int(samples) // hop + 1, window, hop)
+    window = 2 ** min(config.whole(f"{_MELODY}.chroma_stem.radix2_exp", 14), _LARGEST_WINDOW)
+    samples = config.whole("dataset.segment_duration", 30) * config.whole("sample_rate", 32000)
+    hop = max(window // 4, 1)
+    return Chroma(bins, samples // hop + 1, window, hop)
 
 
 def _encodec(weights: Mapping[str, Tensor], config: YamlConfig, codes: int) -> Any:
@@ -182,7 +183,7 @@ def _encodec(weights: Mapping[str, Tensor], config: YamlConfig, codes: int) -> A
 
     books = len({n.split(".")[3] for n in weights if n.startswith("quantizer.vq.layers.")})
     ratios = [int(r) for r in seanet("ratios", [8, 5, 4, 4])]
-    rate = int(config.get("sample_rate", 32000))
+    rate = config.whole("sample_rate", 32000)
     frame_rate = math.ceil(rate / math.prod(ratios))
     bits = math.ceil(math.log2(codes))
     return transformers("MusicGen and AudioGen").EncodecConfig(

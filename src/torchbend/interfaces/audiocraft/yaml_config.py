@@ -37,6 +37,7 @@ class YamlConfig:
         if not isinstance(values, Mapping):
             raise _wrong(site, type(text).__name__)
         self._values: Mapping[str, Any] = values
+        self._site = site
 
     def get(self, path: str, default: Any = None) -> Any:
         """The value at a path; ``default`` where there is none.
@@ -45,6 +46,22 @@ class YamlConfig:
         16
         """
         return self._get(path, default, 0)
+
+    def whole(self, path: str, default: int) -> int:
+        """The whole number at a path, above 0; ``default`` where there is none.
+
+        Raises:
+            CheckpointError: something else is there.
+        """
+        value = self.get(path, default)
+        if isinstance(value, bool) or not isinstance(value, int | float) or value < 1 or value != int(value):
+            raise CheckpointError(
+                "the configuration in this file has no number where one is needed",
+                site=f"{self._site}: xp.cfg: {path}",
+                wanted="a whole number above 0",
+                got=repr(value),
+            )
+        return int(value)
 
     def _get(self, path: str, default: Any, depth: int) -> Any:
         value: Any = self._values
