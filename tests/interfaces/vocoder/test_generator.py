@@ -168,3 +168,19 @@ def test_what_is_no_vocoder_is_refused(tmp_path: Path) -> None:
         BendedVocoder(
             written(tmp_path / "x", SMALL, {}).joinpath("config.json").rename(tmp_path / "x" / "c.pth")
         )
+
+
+@pytest.mark.shows("BendedVocoder", "load by hub name", model="SpeechT5HifiGan")
+def test_a_hub_name_out_of_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    transformers = pytest.importorskip("transformers")
+    sizes = {"upsample_initial_channel": 16, "upsample_rates": [4, 4], "upsample_kernel_sizes": [8, 8]}
+    blocks = {"resblock_kernel_sizes": [3], "resblock_dilation_sizes": [[1, 3]]}
+    home = tmp_path / "models--microsoft--speecht5_hifigan"
+    transformers.SpeechT5HifiGan(transformers.SpeechT5HifiGanConfig(**sizes, **blocks)).save_pretrained(
+        home / "snapshots" / "abc"
+    )
+    (home / "refs").mkdir()
+    (home / "refs" / "main").write_text("abc")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    loaded = BendedVocoder("microsoft/speecht5_hifigan", tmp_path)
+    assert (loaded.sample_rate, loaded.bands, loaded.hop) == (16000, 80, 16)
