@@ -1,4 +1,4 @@
-"""A causal language model, looked into and bent under readable names; what it writes is in `verbs`."""
+"""A causal language model, looked into and bent under readable names; what it writes is in `writing`."""
 
 from __future__ import annotations
 
