@@ -17,7 +17,7 @@ from torchbend.cli.steps import steps
 from torchbend.cli.subject import open_subject
 
 if TYPE_CHECKING:
-    from torchbend.cli.subject import Subject
+    from torchbend.interfaces.base import BendingInterface
 
 __all__ = ["Work"]
 
@@ -85,8 +85,12 @@ class Work:
             )
             tell("bending")
             apply_bends(subject.bended, self.recipe, self.bends, self.controls, self.buffers, self.seed)
-            tell(f"making {self.out}")
-            self._make(subject, options)
+            if subject.method is not None:
+                tell(f"making {self.out}")
+                value = subject.run()
+                write_output(self.out, value, subject.inputs.sample_rate, self.normalize)
+        if subject.interface is not None and subject.method is None:
+            self._render(subject.interface, subject.texts, options)
         tell_bends(subject.bended)
         typer.echo(f"wrote {self.out}")
         if self.save_recipe is not None:
@@ -116,12 +120,10 @@ class Work:
             raise typer.BadParameter("what should the model be run on? give an --input", param_hint="--input")
         return {}
 
-    def _make(self, subject: Subject, options: dict[str, Any]) -> None:
-        if subject.interface is not None and subject.method is None:
-            with told_as("nothing could be rendered", f"{type(subject.interface).__name__}.render()"):
-                subject.interface.render(self.out, subject.texts, seed=self.seed, **options)
-        else:
-            write_output(self.out, subject.run(), subject.inputs.sample_rate, self.normalize)
+    def _render(self, model: BendingInterface, texts: Sequence[str], options: dict[str, Any]) -> None:
+        """What takes long has a bar of its own, which counts the model's steps."""
+        with told_as("nothing could be rendered", f"{type(model).__name__}.render()"):
+            model.render(self.out, texts, seed=self.seed, **options)
 
 
 def _only_for_calls(given: dict[str, Any]) -> None:

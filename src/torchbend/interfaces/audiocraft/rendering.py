@@ -56,10 +56,11 @@ class Wanted:
             follow = getattr(model, "generate_with_chroma", None)
             if follow is None:
                 raise _wrong("melody", "a MusicGen that follows melodies", type(model).__name__)
-            return follow([self.text], str(self.melody), seed=seed)
+            return follow([self.text], str(self.melody), progress=None, seed=seed)
         if self.sound is not None:
-            return model.generate_continuation(self.sound, descriptions=[self.text], seed=seed)
-        return model.generate([self.text], seed=seed)
+            texts = [self.text]
+            return model.generate_continuation(self.sound, descriptions=texts, progress=None, seed=seed)
+        return model.generate([self.text], progress=None, seed=seed)
 
 
 def _wrong(site: str, wanted: str, got: str) -> GenerationError:
