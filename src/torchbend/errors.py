@@ -135,7 +135,7 @@ class RAVEConfigError(TorchbendError, ValueError):
 
 
 class CheckpointError(TorchbendError):
-    """A RAVE checkpoint is foreign, damaged, or does not fit its configuration."""
+    """A checkpoint of a known model is foreign, damaged, or does not fit its configuration."""
 
 
 class StreamError(TorchbendError, ValueError):

@@ -198,7 +198,7 @@ class BendingInterface(BendedWrapper):
                 f"{cls.__name__} cannot be exported to {target!r}: {cls.why_no_export}",
                 site=str(path),
                 wanted=f"one of: {known}" if known else None,
-                next_step="write what it makes to sound files, or export one part: BendedModule(model.part)"
+                next_step="write what it makes to files, or export one part: BendedModule(model.part)"
                 if not known
                 else None,
             )
