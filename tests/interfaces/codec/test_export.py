@@ -84,4 +84,6 @@ def test_what_cannot_be_on_stage_is_told(codecs: Codecs, tmp_path: Path) -> None
         codecs["encodec-48khz"].export(tmp_path / "codec.ts")
     with pytest.raises(ExportError, match="onnx"):
         codecs["encodec"].export(tmp_path / "codec.onnx", "onnx")
+    with pytest.raises(ExportError, match="at least"):
+        codecs["encodec"].export(tmp_path / "codec.ts", batch=0)
     assert not list(tmp_path.iterdir())

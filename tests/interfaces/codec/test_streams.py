@@ -81,6 +81,8 @@ def test_streams_that_cannot_be(codecs: Codecs, sound: Sound) -> None:
     codec = codecs["encodec"]
     with pytest.raises(StreamError, match="nothing is playing"):
         codec.flush()
+    with pytest.raises(StreamError, match="at least"):
+        codec.stream(batch=0)
     codec.stream(batch=1)
     codec.encode(sound(codec, 8))
     with pytest.raises(StreamError, match="does not go on"):

@@ -162,6 +162,8 @@ def test_what_is_no_vocoder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
     with pytest.raises(TorchbendError, match="gpt2|no configuration"):
         BendedVocoder(tmp_path)
+    with pytest.raises(CheckpointError, match="no vocoder"):
+        BendedVocoder(3)  # type: ignore[arg-type]
     with pytest.raises(CheckpointError, match="no such folder"):
         BendedVocoder(tmp_path / "nowhere")
     with pytest.raises(CheckpointError, match="cannot be read"):

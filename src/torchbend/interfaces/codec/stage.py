@@ -81,7 +81,7 @@ def on_stage(codec: Codec, batch: int) -> Iterator[None]:
     """The codec as a fresh stream after silence; afterwards it is what it was.
 
     Raises:
-        ExportError: this codec cannot be played in blocks.
+        ExportError: this codec cannot be played in blocks, or ``batch`` is below 1.
     """
     if codec.streams == "no":
         raise ExportError(
@@ -90,6 +90,8 @@ def on_stage(codec: Codec, batch: int) -> Iterator[None]:
             wanted="EnCodec at 24 kHz, or DAC",
             next_step="render sound files with it",
         )
+    if batch < 1:
+        raise ExportError("a file plays one signal at least", site="batch", wanted="1 or more", got=batch)
     layers = [part for part in codec.modules() if isinstance(part, StreamLayer)]
     kept = [dict(layer._buffers) for layer in layers]
     try:

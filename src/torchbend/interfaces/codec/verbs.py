@@ -188,7 +188,7 @@ class BendedCodec(CodecInterface):
             batch: signals at once, at most.
 
         Raises:
-            StreamError: this codec cannot be played in blocks.
+            StreamError: this codec cannot be played in blocks, or ``batch`` is below 1.
         """
         codec = self._codec
         if codec.streams == "no":
@@ -196,6 +196,10 @@ class BendedCodec(CodecInterface):
                 f"this codec cannot be played in blocks: {codec.why_no_stream}",
                 site=self._source,
                 next_step="encode and decode the whole sound",
+            )
+        if batch < 1:
+            raise StreamError(
+                "a stream holds one signal at least", site="batch", wanted="1 or more", got=batch
             )
         self.offline()
         with self._engine.lock:

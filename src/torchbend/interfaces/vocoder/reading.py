@@ -14,11 +14,11 @@ from torch import Tensor
 
 from torchbend.errors import CheckpointError, WeightsFileError
 from torchbend.interfaces.sources import folder_of, weights_of
-from torchbend.interfaces.weight_norm import folded
 from torchbend.interfaces.vocoder.generator import Generator, HifiGanSizes
 from torchbend.interfaces.vocoder.mel import LogMel
 from torchbend.interfaces.vocoder.model import Vocoder
 from torchbend.interfaces.vocoder.packaged import PACKAGED, packaged_files
+from torchbend.interfaces.weight_norm import folded
 from torchbend.weights_file import apply_weights, load_weights
 
 __all__ = ["built", "read_files", "read_vocoder"]
@@ -31,6 +31,13 @@ def read_vocoder(source: str | os.PathLike[str], cache_dir: str | os.PathLike[st
     """The vocoder of a file, a folder or a name; arguments and errors are those of `BendedVocoder`."""
     if isinstance(source, str) and source.lower() in PACKAGED:
         return read_files(*packaged_files(PACKAGED[source.lower()]))
+    if not isinstance(source, str | os.PathLike):
+        raise CheckpointError(
+            "this is no vocoder that is known here",
+            site="source",
+            wanted="a file, a folder, a name, or a Vocoder",
+            got=type(source).__name__,
+        )
     path = Path(source).expanduser()
     if path.is_file():
         return read_files(path.parent / "config.json", path)
