@@ -127,3 +127,12 @@ def test_sounds_tell_their_rate(folder: Path, program: Callable[..., Result]) ->
     assert made.sample_rate == 8000 and made.in_order[0].shape == (1, 2, 2000)
     made = read_inputs(["in.wav"], sample_rate=4000, mono=True)
     assert made.sample_rate == 4000 and made.in_order[0].shape == (1, 1, 1000)
+
+
+def test_a_prompt_needs_no_quotes() -> None:
+    made = read_inputs(["the sea, asleep", "2 cats", "prompt=rain", "0.5", "[1, 2]"], texts=True)
+    assert made.in_order[:3] == ["the sea, asleep", "2 cats", 0.5] and made.by_name == {"prompt": "rain"}
+    assert torch.equal(made.in_order[3], torch.tensor([1, 2]))
+    for text in ("random:1,-1", "integers:0:3"):
+        with pytest.raises(typer.BadParameter):
+            read_inputs([text], texts=True)

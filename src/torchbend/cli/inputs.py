@@ -13,7 +13,7 @@ import typer
 from torch import Tensor
 
 from torchbend.audio import read_audio
-from torchbend.cli.words import literal, named
+from torchbend.cli.words import literal, named, value_or_text
 from torchbend.errors import TorchbendError
 from torchbend.weights_file import load_tensors
 
@@ -48,6 +48,7 @@ def read_inputs(
     mono: bool = False,
     seed: int = 0,
     device: str = "cpu",
+    texts: bool = False,
 ) -> GivenInputs:
     """What the user gave, as arguments of a call.
 
@@ -57,6 +58,7 @@ def read_inputs(
         mono: average the channels of sounds.
         seed: of random inputs; each one draws other numbers.
         device: where the tensors go.
+        texts: whether what is no spec stands for itself, as a prompt does.
 
     Raises:
         typer.BadParameter: a spec is malformed.
@@ -66,7 +68,7 @@ def read_inputs(
     generator = torch.Generator().manual_seed(seed)
     for spec in specs:
         name, text = named(spec)
-        value, rate = value_of(text, sample_rate, mono, generator)
+        value, rate = value_of(text, sample_rate, mono, generator, texts)
         if rate is not None:
             if given.sample_rate not in (None, rate):
                 raise TorchbendError(
@@ -86,7 +88,7 @@ def read_inputs(
 
 
 def value_of(
-    text: str, sample_rate: int | None, mono: bool, generator: torch.Generator
+    text: str, sample_rate: int | None, mono: bool, generator: torch.Generator, texts: bool = False
 ) -> tuple[Any, int | None]:
     """One input, and the sample rate where it is a sound.
 
@@ -96,6 +98,7 @@ def value_of(
             where it holds several, a sound file, or a literal; a list becomes a tensor.
         sample_rate, mono: see :func:`read_inputs`.
         generator: of random numbers.
+        texts: see :func:`read_inputs`.
 
     Raises:
         typer.BadParameter: the text is none of these.
@@ -124,8 +127,8 @@ def value_of(
     if path.suffix.lower() in _SOUND_FILES:
         waveform, rate = read_audio(text, sample_rate, mono)
         return waveform[None], rate
-    value = literal(text, "--input")
-    if isinstance(value, str) and text[:1] not in "'\"":
+    value = (value_or_text if texts else literal)(text, "--input")
+    if isinstance(value, str) and text[:1] not in "'\"" and not texts:
         raise _unreadable(text)
     return (torch.tensor(value), None) if _is_numbers(value) else (value, None)
 

@@ -111,7 +111,7 @@ def open_subject(
         method = method or "forward"
         bended = _wrapped(open_model(model, arguments or (), weights, key, not loose, seed, device))
     tell("reading inputs")
-    given = read_inputs(inputs or (), sample_rate, mono, seed, device)
+    given = read_inputs(inputs or (), sample_rate, mono, seed, device, texts=known is not None)
     subject = Subject(bended, given, method, tuple(inputs or ()))
     if given and not _is_verb(bended, method):
         tell(f"capturing {method}()")
