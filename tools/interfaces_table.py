@@ -45,6 +45,7 @@ the same interfaces, with what each can do and needs ([command line](command-lin
 | makes | what it makes, and in which files `render` writes it |
 | needs | the extra that brings its libraries: `pip install "torchbend[EXTRA]"` |
 | exports to | what a bent model of this kind can be written as, for other programs |
+| models | the families of models that it was shown with |
 | shown | how many of the lines below |
 
 Below, each line is a thing that was shown, and the tests that showed it: each of them passed, with all of
@@ -117,7 +118,8 @@ def page(outcomes: dict[Mark, list[bool]], facts: str) -> str:
 
 def _overview(kind: type[BendingInterface], lines: dict[tuple[str, str], list[tuple[str, bool]]]) -> str:
     """One interface in the first table."""
-    models = sorted({model for (_, model), tests in lines.items() if model and any(ok for _, ok in tests)})
+    told = [model for (_, model), tests in lines.items() if model and any(ok for _, ok in tests)]
+    models = sorted({name for model in told for name in model.split(", ")})
     count = sum(any(ok for _, ok in tests) for tests in lines.values())
     makes = f"{kind.makes} ({' '.join(f'`{ending}`' for ending in kind.writes)})"
     cells = (
