@@ -1,12 +1,14 @@
-"""Normalised weights, put together out of their two parts.
+"""Normalised weights: put together out of their two parts, or kept in them and safe to bend.
 
-Salimans and Kingma, "Weight Normalization", 2016, arXiv 1602.07868, equation 2.
+Salimans and Kingma, "Weight Normalization", 2016, arXiv 1602.07868, equation 2. A direction without length,
+which a bend may leave, gives a weight of zero and not a division by zero.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,10 +16,10 @@ from torch.nn.utils import parametrize
 
 from torchbend.errors import WeightsFileError
 
-__all__ = ["fold", "folded"]
+__all__ = ["WeightNorm", "fold", "folded", "keep_finite"]
 
 _PARTS = re.compile(r"(.*)\.(?:(weight)_[gv]|parametrizations\.(weight)\.original[01])")
-_OURS = {"original0": "g", "original1": "v", "weight_g": "g", "weight_v": "v"}
+_HALVES = {"original0": "g", "original1": "v", "weight_g": "g", "weight_v": "v"}
 
 
 def fold(module: nn.Module) -> nn.Module:
@@ -36,7 +38,7 @@ def folded(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Weights with each normalised one whole, not in the two parts of weight norm.
 
     ``x.weight_g`` (lengths) and ``x.weight_v`` (directions) become ``x.weight``; so do their names in
-    torch's newer way. A direction of length zero gives a weight of zero.
+    torch's newer way.
 
     Args:
         weights: tensors by name.
@@ -49,12 +51,42 @@ def folded(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
             whole[name] = tensor
         else:
             ending = name.rsplit(".", 1)[-1]
-            parts.setdefault(f"{found.group(1)}.weight", {})[_OURS[ending]] = tensor
+            parts.setdefault(f"{found.group(1)}.weight", {})[_HALVES[ending]] = tensor
     for name, pair in parts.items():
         if set(pair) != {"g", "v"}:
             raise WeightsFileError(
                 "one half of a normalised weight is missing", site=name, wanted="both", got=", ".join(pair)
             )
-        norm = torch.norm_except_dim(pair["v"], 2, 0)
-        whole[name] = torch.where(norm == 0, 0.0, torch._weight_norm(pair["v"], pair["g"], 0))
+        whole[name] = _joined(pair["g"], pair["v"], 0)
     return whole
+
+
+class WeightNorm(nn.Module):
+    """A weight out of its two parts, as torch's own; zero where a direction has no length.
+
+    Args:
+        dim: along which each entry has a length of its own.
+    """
+
+    def __init__(self, dim: int = 0) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, lengths: Tensor, directions: Tensor) -> Tensor:
+        """Shape: directions as the weight, lengths the same with 1 in all dimensions but ``dim``."""
+        return _joined(lengths, directions, self.dim)
+
+
+def keep_finite(module: nn.Module) -> None:
+    """Put `WeightNorm` in the place of torch's, in all layers; weights keep their names and values."""
+    for part in module.modules():
+        if parametrize.is_parametrized(part, "weight"):
+            made: Any = part.parametrizations["weight"]  # type: ignore[index]
+            for index, norm in enumerate(made):
+                if type(norm).__name__ == "_WeightNorm":
+                    made[index] = WeightNorm(norm.dim)
+
+
+def _joined(lengths: Tensor, directions: Tensor, dim: int) -> Tensor:
+    weight = torch._weight_norm(directions, lengths, dim)
+    return weight.masked_fill(torch.norm_except_dim(directions, 2, dim) == 0, 0.0)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from torchbend.interfaces.audiocraft.normalised import keep_finite
+from torchbend.interfaces.weight_norm import keep_finite
 
 __all__ = ["Codec", "Tail"]
 

@@ -13,12 +13,11 @@ import torch
 from torch import Tensor
 
 from torchbend.errors import CheckpointError
-from torchbend.interfaces.audiocraft.normalised import keep_finite
 from torchbend.interfaces.codec.dac import DacCodec
 from torchbend.interfaces.codec.encodec import EncodecCodec
 from torchbend.interfaces.libraries import transformers
 from torchbend.interfaces.sources import folder_of, model_type, weights_of
-from torchbend.interfaces.weight_norm import fold, folded
+from torchbend.interfaces.weight_norm import fold, folded, keep_finite
 from torchbend.weights_file import apply_weights
 
 __all__ = ["Codec", "codec_of", "read_codec"]
