@@ -9,9 +9,9 @@ from torchbend.interfaces.base import BendingInterface, Interface
 
 if TYPE_CHECKING:
     from torchbend.interfaces.audiocraft import BendedAudioGen, BendedMusicGen
+    from torchbend.interfaces.codec import BendedCodec
     from torchbend.interfaces.diffusion import BendedDiffusion
     from torchbend.interfaces.gan import BendedGAN
-    from torchbend.interfaces.codec import BendedCodec
     from torchbend.interfaces.language import BendedLanguageModel
     from torchbend.interfaces.rave import BendedRAVE
     from torchbend.interfaces.vocoder import BendedVocoder
