@@ -19,7 +19,7 @@ HEAVY = ("rich", "soundfile", "soxr", "plotly", "matplotlib", "IPython", "transf
 FLOORS = (
     ("errors", "version"),
     ("display", "shipped"),
-    ("audio", "plots", "weights_file"),
+    ("audio", "pickles", "plots", "weights_file"),
     ("capture", "rave", "distributions", "corpus"),
     ("evaluation",),
     ("bending", "tracing", "training"),

@@ -15,8 +15,7 @@ import torch
 from torchbend.errors import TorchbendError, WeightsFileError
 from torchbend.interfaces.gan import BendedGAN, StyleGAN2, tiny_gan
 from torchbend.interfaces.gan.nvidia import read_nvidia
-from torchbend.interfaces.gan.pickle_records import Named, Persistent, Record, read_pickle
-from torchbend.interfaces.gan.pickle_tensors import tensor_of
+from torchbend.pickles import Named, Persistent, Record, read_pickle, tensor_of
 
 from .names import EasyDict, images, nvidia, write_nvidia
 

@@ -7,41 +7,32 @@ lies there as text. The text is searched for constants; it is never compiled.
 from __future__ import annotations
 
 import ast
-import math
+import io
 import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from torchbend.errors import CheckpointError
-from torchbend.rave.checkpoints.inert import Call, Name, Persistent, Record, read_inert
+from torchbend.errors import CheckpointError, WeightsFileError
+from torchbend.pickles import Persistent, Record, read_pickle
+from torchbend.pickles.tensors import dtype_of, is_tensor, tensor_of
 
 __all__ = ["Archive", "Module"]
 
 DEEPEST = 64
 """Modules in modules."""
 
-MOST = 1 << 20
-"""Modules in an archive."""
+MOST = 1 << 24
+"""Values in all modules, and letters in their names; what several modules hold counts as often."""
 
-TYPES = {
-    "FloatStorage": torch.float32,
-    "DoubleStorage": torch.float64,
-    "HalfStorage": torch.float16,
-    "BFloat16Storage": torch.bfloat16,
-    "LongStorage": torch.int64,
-    "IntStorage": torch.int32,
-    "ShortStorage": torch.int16,
-    "CharStorage": torch.int8,
-    "ByteStorage": torch.uint8,
-    "BoolStorage": torch.bool,
-}
+LONGEST = 1 << 26
+"""Bytes of a pickle; those of exported models have some hundred thousand."""
 
 CONSTANT = re.compile(r"^  (\w+) : Final\[[^=\n]*\] = ([^\n]{1,200})$", re.MULTILINE)
 
@@ -87,8 +78,9 @@ class Archive:
             raise self._damaged(f"{len(named)} descriptions of modules")
         self._root = named[0].removesuffix("data.pkl")
         self.modules: dict[str, Module] = {}
-        self._tensors: dict[str, Call] = {}
+        self._tensors: dict[str, Record] = {}
         self._constants: dict[str, dict[str, Any]] = {}
+        self._left = MOST
         try:
             self._walk()
         except CheckpointError:
@@ -110,7 +102,7 @@ class Archive:
 
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of a tensor, without reading it."""
-        return _whole_numbers(self._tensors[name].arguments[2])
+        return _whole_numbers(self._tensors[name].args[2])
 
     def tensor(self, name: str) -> Tensor:
         """A tensor, in memory of its own.
@@ -118,19 +110,13 @@ class Archive:
         Raises:
             CheckpointError: its data is missing or damaged.
         """
-        storage, offset, size, stride = self._tensors[name].arguments[:4]
         try:
-            _, kind, key, _, count = storage.key
-            dtype = TYPES[kind.path.rpartition(".")[2]]
-            size, stride = _whole_numbers(size), _whole_numbers(stride)
-            last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
-            empty = math.prod(size) == 0
-            if offset < 0 or count < 0 or min((*stride, 0)) < 0 or (not empty and last >= count):
-                raise ValueError(f"a tensor of {size} in {count} numbers")
-            data = self._data(f"{self._root}data/{key}", count * dtype.itemsize).view(dtype)
-            return torch.as_strided(data, size, stride, offset)
-        except (TypeError, ValueError, KeyError, AttributeError, RuntimeError) as error:
-            raise self._damaged(f"{name}: {error}") from error
+            made = tensor_of(self._tensors[name], self._storage)
+        except WeightsFileError as error:
+            raise self._damaged(f"{name}: {error.got}") from error
+        if made is None:
+            raise self._damaged(f"{name}: no tensor")
+        return made
 
     def constants(self, kind: str) -> dict[str, Any]:
         """The constants of a class, from the text of its program."""
@@ -151,38 +137,82 @@ class Archive:
     # -- the tree ------------------------------------------------------------------------------------------
 
     def _walk(self) -> None:
-        top = read_inert(self._bytes(f"{self._root}data.pkl"), str(self.path))
-        if not isinstance(top, Record):
-            raise self._damaged("no module at its top")
-        waiting: list[tuple[str, Record, int]] = [("", top, 0)]
+        waiting: list[tuple[str, Record, int]] = [("", self._top(), 0)]
         while waiting:
             prefix, record, depth = waiting.pop()
-            if depth > DEEPEST or len(self.modules) > MOST:
+            if depth > DEEPEST:
                 raise self._damaged("modules that hold themselves")
             plain: dict[str, Any] = {}
             inner = []
-            for key, value in record.values.items():
-                if isinstance(value, Record):
-                    inner.append((f"{prefix}{key}.", value, depth + 1))
-                elif isinstance(value, Call) and value.name == "torch._utils._rebuild_tensor_v2":
-                    self._add(f"{prefix}{key}", value)
+            state = record.state if isinstance(record.state, dict) else {"state": record.state}
+            for key, value in state.items():
+                name = f"{prefix}{self._name(key)}"
+                self._count(len(name))
+                if _is_module(value):
+                    inner.append((f"{name}.", value, depth + 1))
+                elif is_tensor(value):
+                    self._add(name, value)
                 else:
-                    plain[str(key)] = _plain(value)
+                    plain[key] = self._plain(value)
             self.modules[prefix] = Module(record.name, plain)
             waiting.extend(reversed(inner))
 
-    def _add(self, name: str, call: Call) -> None:
-        arguments = call.arguments
-        whole = len(arguments) >= 4 and isinstance(arguments[0], Persistent) and isinstance(arguments[1], int)
-        if not whole or not isinstance(arguments[0].key, tuple) or len(arguments[0].key) != 5:
-            raise self._damaged(f"{name}: a tensor without its parts")
-        if not isinstance(arguments[0].key[1], Name):
-            raise self._damaged(f"{name}: a tensor without a type")
+    def _top(self) -> Record:
+        content = self._bytes(f"{self._root}data.pkl")
+        if len(content) > LONGEST:
+            raise CheckpointError(
+                "this pickle is too long",
+                site=str(self.path),
+                wanted=f"at most {LONGEST} bytes",
+                got=len(content),
+            )
         try:
-            _whole_numbers(arguments[2])
+            top = read_pickle(io.BytesIO(content))
+        except WeightsFileError as error:
+            raise CheckpointError(
+                "this pickle is damaged, or of a kind that is not read",
+                site=str(self.path),
+                wanted=error.wanted,
+                got=error.got,
+            ) from error
+        if not _is_module(top):
+            raise self._damaged("no module at its top")
+        return top
+
+    def _name(self, key: Any) -> str:
+        if not isinstance(key, str):
+            raise self._damaged(f"{type(key).__name__} instead of a name")
+        return key
+
+    def _add(self, name: str, tensor: Record) -> None:
+        stored, offset, size = tensor.args[:3]
+        whole = isinstance(stored, Persistent) and isinstance(offset, int)
+        if not whole or not isinstance(stored.mark, tuple) or len(stored.mark) != 5:
+            raise self._damaged(f"{name}: a tensor without its parts")
+        try:
+            dtype_of(stored.mark[1])
+            _whole_numbers(size)
+        except WeightsFileError as error:
+            raise self._damaged(f"{name}: {error.got}") from error
         except ValueError as error:
             raise self._damaged(f"{name}: {error}") from error
-        self._tensors[name] = call
+        self._tensors[name] = tensor
+
+    def _plain(self, value: Any, depth: int = 0) -> Any:
+        """Numbers, texts, and lists of them; anything else becomes the name of its kind."""
+        if isinstance(value, bool | int | float | str | None):
+            return value
+        if isinstance(value, list | tuple) and depth < 8:
+            self._count(len(value))
+            return [self._plain(item, depth + 1) for item in value]
+        typed = isinstance(value, Record) and value.name.startswith("torch.jit._pickle.") and value.args
+        return self._plain(value.args[0], depth + 1) if typed and depth < 8 else type(value).__name__
+
+    def _count(self, values: int) -> None:
+        """So many more: a short pickle can hold the same values without end."""
+        self._left -= values
+        if self._left < 0:
+            raise self._damaged(f"more than {MOST} values and letters")
 
     # -- the files -------------------------------------------------------------------------------------------
 
@@ -195,6 +225,14 @@ class Archive:
             return self._zip.read(info)
         except (OSError, zipfile.BadZipFile, EOFError, RuntimeError) as error:
             raise self._damaged(error) from error
+
+    def _storage(self, stored: Any) -> Tensor:
+        """The numbers of a storage, which lie in a file of their own."""
+        _, kind, key, _, count = stored.mark
+        dtype = dtype_of(kind)
+        if type(count) is not int or not isinstance(key, str):
+            raise WeightsFileError("a storage without a name and a size", got="a tensor without its parts")
+        return self._data(f"{self._root}data/{key}", count * dtype.itemsize).view(dtype)
 
     def _data(self, name: str, size: int) -> Tensor:
         info = self._entries.get(name)
@@ -231,15 +269,9 @@ class Archive:
         )
 
 
-def _plain(value: Any, depth: int = 0) -> Any:
-    """Numbers, texts, and lists of them; anything else becomes the name of its kind."""
-    if isinstance(value, bool | int | float | str | None):
-        return value
-    if isinstance(value, list | tuple) and depth < 8:
-        return [_plain(item, depth + 1) for item in value]
-    if isinstance(value, Call) and value.name.startswith("torch.jit._pickle.") and value.arguments:
-        return _plain(value.arguments[0], depth + 1)
-    return type(value).__name__
+def _is_module(value: Any) -> TypeGuard[Record]:
+    """Modules have a state; what else a pickle would make, it makes by a function with arguments."""
+    return isinstance(value, Record) and not value.args and value.state is not None
 
 
 def _whole_numbers(value: Any) -> tuple[int, ...]:
