@@ -10,8 +10,6 @@ import torch
 import torchbend as tb
 from torchbend.interfaces.diffusion import BendedDiffusion, tiny_pipeline
 
-shows = pytest.mark.shows
-
 UNET_1_5 = {
     "sample_size": 64,
     "cross_attention_dim": 768,
@@ -84,7 +82,7 @@ def stable_diffusion() -> BendedDiffusion:
     return BendedDiffusion(diffusers.StableDiffusionPipeline(**kept, requires_safety_checker=False))
 
 
-@shows("BendedDiffusion", "full-size names and shapes", model="Stable Diffusion")
+@pytest.mark.shows("BendedDiffusion", "full-size names and shapes", model="Stable Diffusion")
 def test_stable_diffusion_1_5(stable_diffusion: BendedDiffusion) -> None:
     model = stable_diffusion
     assert count(model, "unet") == 859_520_964
@@ -117,7 +115,7 @@ def test_a_step_at_full_size_has_names(stable_diffusion: BendedDiffusion) -> Non
     assert len(handle.keys) == 16
 
 
-@shows("BendedDiffusion", "full-size names and shapes", model="Stable Diffusion XL")
+@pytest.mark.shows("BendedDiffusion", "full-size names and shapes", model="Stable Diffusion XL")
 def test_stable_diffusion_xl() -> None:
     import diffusers
 
@@ -130,7 +128,7 @@ def test_stable_diffusion_xl() -> None:
     assert [list(model.weight(name).shape) for name in model.resolve_parameters(deepest)] == [[1280, 2048]]
 
 
-@shows("BendedDiffusion", "full-size names and shapes", model="DiT")
+@pytest.mark.shows("BendedDiffusion", "full-size names and shapes", model="DiT")
 def test_dit_xl_2() -> None:
     import diffusers
 

@@ -17,10 +17,9 @@ from torchbend.interfaces.diffusion import BendedDiffusion
 from .conftest import plainly
 
 PROMPTS = ["a cat", "two boats"]
-shows = pytest.mark.shows
 
 
-@shows("BendedDiffusion", "generate", model="Stable Diffusion")
+@pytest.mark.shows("BendedDiffusion", "generate", model="Stable Diffusion")
 def test_unbent_images_are_those_of_diffusers(model: BendedDiffusion) -> None:
     plain = plainly(model.pipeline, steps=2, prompt=PROMPTS)
     state = torch.random.get_rng_state()
@@ -65,7 +64,7 @@ def test_a_list_of_seeds_has_one_for_each_image(model: BendedDiffusion) -> None:
     assert torch.allclose(both[1:], alone, atol=1e-5)
 
 
-@shows("BendedDiffusion", "bend weights", model="Stable Diffusion")
+@pytest.mark.shows("BendedDiffusion", "bend weights", model="Stable Diffusion")
 @pytest.mark.parametrize("name", ["unet.mid_block.resnets.0.conv1.weight", "vae.decoder.conv_in.weight"])
 def test_a_bent_weight_is_the_weight_bent_by_hand(model: BendedDiffusion, name: str) -> None:
     plain = model.generate(PROMPTS, steps=2, seed=3)
@@ -83,7 +82,7 @@ def test_a_bent_weight_is_the_weight_bent_by_hand(model: BendedDiffusion, name: 
     )  # the pipeline itself is not changed
 
 
-@shows("BendedDiffusion", "bend activations", model="Stable Diffusion")
+@pytest.mark.shows("BendedDiffusion", "bend activations", model="Stable Diffusion")
 @pytest.mark.parametrize(
     ("pattern", "path"),
     [
@@ -103,7 +102,7 @@ def test_a_bent_activation_is_a_hook_written_by_hand(model: BendedDiffusion, pat
     assert torch.equal(by_hand, bent) and not torch.equal(bent, plain)
 
 
-@shows("BendedDiffusion", "bend operations")
+@pytest.mark.shows("BendedDiffusion", "bend operations", model="Stable Diffusion")
 def test_an_operation_is_bent_in_every_step(model: BendedDiffusion) -> None:
     """An attention that hears nothing is one whose last layer weighs nothing."""
     plain = model.generate("a cat", steps=3, seed=3)
@@ -115,7 +114,7 @@ def test_an_operation_is_bent_in_every_step(model: BendedDiffusion) -> None:
     assert not torch.equal(by_operation, plain)
 
 
-@shows("BendedDiffusion", "reset is bit-identical", model="Stable Diffusion")
+@pytest.mark.shows("BendedDiffusion", "reset is bit-identical", model="Stable Diffusion")
 def test_reset_gives_everything_back(model: BendedDiffusion) -> None:
     plain = model.generate(PROMPTS, steps=2, seed=3)
     model.bend(tb.Scale(2.0), "unet.*weight", "condition:text_encoder_.*fc2$", "vae.decoder.*bias")
@@ -124,7 +123,7 @@ def test_reset_gives_everything_back(model: BendedDiffusion) -> None:
     assert torch.equal(model.generate(PROMPTS, steps=2, seed=3), plain)
 
 
-@shows("BendedDiffusion", "controls and schedules")
+@pytest.mark.shows("BendedDiffusion", "controls and schedules", model="Stable Diffusion")
 def test_a_schedule_moves_a_control_over_the_steps(model: BendedDiffusion) -> None:
     amount = tb.BendingParameter("amount", 1.0, range=[0.0, 4.0])
     model.bend(tb.Scale(amount), "denoise:unet_mid_block_attentions_0_proj_out$")
@@ -157,7 +156,7 @@ def test_a_schedule_moves_a_weight(model: BendedDiffusion) -> None:
     assert torch.equal(model.generate("a cat", steps=4, seed=3, return_latents=True)[1], plain)
 
 
-@shows("BendedDiffusion", "compare")
+@pytest.mark.shows("BendedDiffusion", "compare", model="Stable Diffusion")
 def test_bent_beside_unbent(model: BendedDiffusion) -> None:
     plain = model.generate(PROMPTS, steps=3, seed=3)
     model.bend(tb.Scale(0.25), "unet.mid_block.*weight")
@@ -167,7 +166,7 @@ def test_bent_beside_unbent(model: BendedDiffusion) -> None:
     assert model.grid(pairs, columns=2).shape == (3, 66, 66)
 
 
-@shows("BendedDiffusion", "render to a file")
+@pytest.mark.shows("BendedDiffusion", "render to a file", model="Stable Diffusion")
 def test_render(model: BendedDiffusion, tmp_path: Path) -> None:
     file = model.render(tmp_path / "out.png", PROMPTS, seed=3, steps=2, columns=1)
     from PIL import Image

@@ -14,10 +14,8 @@ from torchbend.interfaces.diffusion.latents import from_codec, to_codec
 
 from .conftest import Open
 
-shows = pytest.mark.shows
 
-
-@shows("BendedDiffusion", "latents")
+@pytest.mark.shows("BendedDiffusion", "latents", model="Stable Diffusion, Flux, DDIM")
 @pytest.mark.parametrize("kind", ["stable-diffusion", "flux", "ddim"])
 def test_noise_of_a_seed_is_the_noise_that_the_seed_begins_with(open_tiny: Open, kind: str) -> None:
     model = open_tiny(kind)
@@ -48,7 +46,7 @@ def test_slerp_is_what_its_formula_says() -> None:
     assert abs(float(middle.std()) - 1) < 0.02  # the mean of two noises has a deviation of 0.71
 
 
-@shows("BendedDiffusion", "interpolate latents")
+@pytest.mark.shows("BendedDiffusion", "interpolate latents", model="Stable Diffusion")
 def test_a_way_between_two_noises(model: BendedDiffusion) -> None:
     a, b = (noise / noise.norm() * 32 for noise in (model.latents(1), model.latents(2)))
     way = model.interpolate_latents(a, b, 5)
@@ -62,7 +60,7 @@ def test_a_way_between_two_noises(model: BendedDiffusion) -> None:
     assert torch.allclose(images[:1], model.generate("a cat", steps=2, latents=a), atol=1e-4)
 
 
-@shows("BendedDiffusion", "encode and decode", model="Stable Diffusion")
+@pytest.mark.shows("BendedDiffusion", "encode and decode", model="Stable Diffusion")
 def test_images_to_latents_and_back_are_the_vae_s_own(model: BendedDiffusion) -> None:
     vae, images = model.pipeline.vae, torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():

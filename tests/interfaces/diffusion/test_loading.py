@@ -16,7 +16,6 @@ from torchbend.interfaces.diffusion import BendedDiffusion, tiny_pipeline
 from .conftest import plainly
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-shows = pytest.mark.shows
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +36,7 @@ def edit(folder: Path, **entries: Any) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **entries}))
 
 
-@shows("BendedDiffusion", "load from a folder")
+@pytest.mark.shows("BendedDiffusion", "load from a folder", model="Stable Diffusion")
 def test_a_folder(saved: Path) -> None:
     model = BendedDiffusion(saved, trace=False)
     assert torch.equal(
@@ -49,7 +48,7 @@ def test_a_folder(saved: Path) -> None:
     assert half.generate("a cat", steps=1, seed=3).dtype == torch.float32
 
 
-@shows("BendedDiffusion", "load by hub name")
+@pytest.mark.shows("BendedDiffusion", "load by hub name", model="Stable Diffusion")
 def test_a_hub_name_from_the_cache(saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = tmp_path / "models--somebody--tiny-sd"
     (place / "refs").mkdir(parents=True)

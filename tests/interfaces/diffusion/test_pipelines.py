@@ -13,8 +13,6 @@ from torchbend.interfaces.diffusion import BendedDiffusion, tiny_pipeline
 
 from .conftest import Open, plainly
 
-shows = pytest.mark.shows
-
 # kind; prompts as `generate` takes them; the same as the pipeline takes them; methods; a layer in the middle
 KINDS = {
     "stable-diffusion-xl": (
@@ -50,21 +48,14 @@ KINDS = {
     "ddim": (None, {"batch_size": 2}, ["denoise"], "unet_mid_block_resnets_0_conv1"),
     "ddpm": (None, {"batch_size": 2}, ["denoise"], "unet_mid_block_resnets_0_conv1"),
 }
-FAMILIES = {
-    "stable-diffusion-xl": "Stable Diffusion XL",
-    "stable-diffusion-3": "Stable Diffusion 3",
-    "flux": "Flux",
-    "pixart": "PixArt",
-    "dit": "DiT",
-    "ddim": "DDIM",
-    "ddpm": "DDPM",
-}
-each_kind = pytest.mark.parametrize(
-    "kind", [pytest.param(k, marks=shows("BendedDiffusion", "generate", model=FAMILIES[k])) for k in KINDS]
+
+
+@pytest.mark.shows(
+    "BendedDiffusion",
+    "generate",
+    model="Stable Diffusion XL, Stable Diffusion 3, Flux, PixArt, DiT, DDIM, DDPM",
 )
-
-
-@each_kind
+@pytest.mark.parametrize("kind", KINDS)
 def test_each_pipeline_is_itself_bends_and_comes_back(open_tiny: Open, kind: str) -> None:
     prompts, asked, methods, layer = KINDS[kind]
     model = open_tiny(kind)
@@ -107,7 +98,7 @@ def test_a_pipeline_is_called_as_itself(open_tiny: Open) -> None:
     assert not torch.equal(moved.images, own.images) and amount.value == 1.0
 
 
-@shows("BendedDiffusion", "any pipeline: image to image", model="Stable Diffusion")
+@pytest.mark.shows("BendedDiffusion", "any pipeline: image to image", model="Stable Diffusion")
 def test_a_pipeline_that_needs_more_than_a_prompt_gets_an_example() -> None:
     import diffusers
 

@@ -17,7 +17,6 @@ from .conftest import Open, plainly
 
 MIDDLE = "denoise:unet_mid_block_attentions_0_proj_out$"
 WEIGHT = "unet.mid_block.attentions.0.proj_out.weight$"
-shows = pytest.mark.shows
 
 
 def trajectory(model: BendedDiffusion, steps: int = 5) -> list[Tensor]:
@@ -46,7 +45,7 @@ def by_hand(model: BendedDiffusion, active: set[int], steps: int = 5) -> Tensor:
             hook.remove()
 
 
-@shows("BendedDiffusion", "bend in a range of denoising steps")
+@pytest.mark.shows("BendedDiffusion", "bend in a range of denoising steps", model="Stable Diffusion")
 @pytest.mark.parametrize(
     ("steps", "active"),
     [
@@ -65,7 +64,7 @@ def test_a_bend_holds_in_its_steps_only(
     assert torch.equal(model.generate("a cat", steps=5, seed=3), by_hand(model, active))
 
 
-@shows("BendedDiffusion", "what each step made")
+@pytest.mark.shows("BendedDiffusion", "what each step made", model="Stable Diffusion")
 def test_before_its_steps_nothing_differs(model: BendedDiffusion) -> None:
     plain = trajectory(model)
     model.bend(tb.Scale(0.25), MIDDLE, steps=(0.4, 0.8))

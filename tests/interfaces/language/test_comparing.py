@@ -15,7 +15,7 @@ from torchbend.interfaces.language import BendedLanguageModel, Comparison
 PROMPTS = ["Once upon", "the end"]
 
 
-@pytest.mark.shows("BendedLanguageModel", "compare bent and unbent")
+@pytest.mark.shows("BendedLanguageModel", "compare bent and unbent", model="GPT-2, Llama")
 def test_unbent_is_what_it_was_and_bent_is_what_it_writes(both: BendedLanguageModel) -> None:
     plain = both.generate(PROMPTS, 8, seed=0)
     both.bend(tb.Scale(0.0), "layer.1.mlp")
@@ -47,7 +47,7 @@ def test_a_table_shows_long_texts_in_lines() -> None:
     assert "| a <b> | one two three four | five \\| six |" in texts.markdown()
 
 
-@pytest.mark.shows("BendedLanguageModel", "render to a file")
+@pytest.mark.shows("BendedLanguageModel", "render to a file", model="GPT-2")
 def test_texts_are_written_to_files(gpt2: BendedLanguageModel, tmp_path: Path) -> None:
     gpt2.bend(tb.Scale(0.0), "layer.1.mlp")
     wanted = gpt2.compare(PROMPTS, 6, seed=2, use_sampling=False)
@@ -67,7 +67,7 @@ def test_texts_are_written_to_files(gpt2: BendedLanguageModel, tmp_path: Path) -
         gpt2.export(tmp_path / "model.ts")
 
 
-@pytest.mark.shows("BendedLanguageModel", "render from the command line")
+@pytest.mark.shows("BendedLanguageModel", "render from the command line", model="GPT-2")
 def test_the_command_line_writes_texts(tmp_path: Path) -> None:
     from typer.testing import CliRunner
 

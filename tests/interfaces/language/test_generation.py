@@ -28,7 +28,7 @@ def theirs(model: BendedLanguageModel, prompts: list[str], count: int, **options
     )
 
 
-@pytest.mark.shows("BendedLanguageModel", "generate")
+@pytest.mark.shows("BendedLanguageModel", "generate", model="GPT-2, Llama, Mistral, Qwen2, GPT-NeoX")
 def test_the_likeliest_tokens_are_those_of_transformers(each: BendedLanguageModel) -> None:
     made = each.generate(PROMPTS, 12, use_sampling=False)
     assert made == theirs(each, PROMPTS, 12, do_sample=False)
@@ -75,7 +75,7 @@ def test_the_same_seed_gives_the_same_text(gpt2: BendedLanguageModel) -> None:
     assert torch.equal(torch.get_rng_state(), state)
 
 
-@pytest.mark.shows("BendedLanguageModel", "stream")
+@pytest.mark.shows("BendedLanguageModel", "stream", model="GPT-2, Llama")
 def test_pieces_put_together_are_the_text(both: BendedLanguageModel) -> None:
     whole = both.generate("Once", 16, seed=4)
     pieces = list(both.stream("Once", 16, seed=4))
@@ -95,7 +95,11 @@ def test_a_text_ends_where_the_model_ends_it(gpt2: BendedLanguageModel) -> None:
         assert gpt2.generate_tokens(ids, 5).shape == (2, 0)
 
 
-@pytest.mark.shows("BendedLanguageModel", "bending with the key-value cache on")
+@pytest.mark.shows(
+    "BendedLanguageModel",
+    "bending with the key-value cache on",
+    model="GPT-2, Llama, Mistral, Qwen2, GPT-NeoX",
+)
 def test_with_and_without_a_cache_bends_are_the_same(each: BendedLanguageModel) -> None:
     each.bend(tb.Scale(1.5), "layer.1.attention.value", "layer.2.mlp.down.weight")
     each.bend(tb.Mask(0.7, seed=1), "layer.1.mlp.hidden")
@@ -117,7 +121,7 @@ def test_with_and_without_a_cache_bends_are_the_same(each: BendedLanguageModel) 
     assert each.generate(PROMPTS, **greedy) != bent  # type: ignore[arg-type]
 
 
-@pytest.mark.shows("BendedLanguageModel", "controls on a schedule")
+@pytest.mark.shows("BendedLanguageModel", "controls on a schedule", model="GPT-2")
 def test_a_control_moves_over_the_tokens(gpt2: BendedLanguageModel) -> None:
     amount = tb.BendingParameter("amount", 0.0, range=[0.0, 50.0])
     gpt2.bend(tb.Bias(amount), "layer.1.mlp.up.bias")

@@ -29,7 +29,7 @@ def _without_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
 
 
-@pytest.mark.shows("BendedLanguageModel", "load from a folder")
+@pytest.mark.shows("BendedLanguageModel", "load from a folder", model="Llama")
 def test_a_folder_is_read(folder: Path, tiny: Callable[[str], Loaded]) -> None:
     model = BendedLanguageModel(folder)
     assert torch.equal(model.module(IDS).logits, tiny("llama").model(IDS).logits)
@@ -41,7 +41,7 @@ def test_a_folder_is_read(folder: Path, tiny: Callable[[str], Loaded]) -> None:
     assert "state_dict" not in vars(model) and not next(model.module.parameters()).requires_grad
 
 
-@pytest.mark.shows("BendedLanguageModel", "load by hub name")
+@pytest.mark.shows("BendedLanguageModel", "load by hub name", model="Llama")
 def test_a_hub_name_is_taken_from_the_cache(folder: Path, tmp_path: Path) -> None:
     in_cache(folder, "someone/small-llama", tmp_path)
     model = BendedLanguageModel("someone/small-llama", tmp_path)
@@ -72,7 +72,7 @@ def test_weights_in_an_old_file_are_read_without_running_it(folder: Path, tmp_pa
         BendedLanguageModel(old)
 
 
-@pytest.mark.shows("BendedLanguageModel", "a model in memory")
+@pytest.mark.shows("BendedLanguageModel", "a model in memory", model="GPT-2")
 def test_a_model_in_memory_is_taken_as_it_is(tiny: Callable[[str], Loaded]) -> None:
     loaded = tiny("gpt2")
     model = BendedLanguageModel(loaded.model, tokenizer=loaded.tokenizer)
@@ -163,7 +163,7 @@ def test_damaged_folders_are_told(folder: Path, tmp_path: Path) -> None:
         tiny_language_model("bert")
 
 
-@pytest.mark.shows("BendedLanguageModel", "interpolation between two checkpoints")
+@pytest.mark.shows("BendedLanguageModel", "interpolation between two checkpoints", model="GPT-2, Llama")
 def test_two_checkpoints_are_interpolated(both: BendedLanguageModel, tmp_path: Path) -> None:
     kind = "gpt2" if "GPT2" in type(both.module).__name__ else "llama"
     other = tiny_language_model(kind, seed=1, layers=3)
@@ -241,7 +241,7 @@ GPT2 = {
 }
 
 
-@pytest.mark.shows("BendedLanguageModel", "full-size names and shapes")
+@pytest.mark.shows("BendedLanguageModel", "full-size names and shapes", model="GPT-2, Llama, Mistral")
 @pytest.mark.parametrize(
     ("config", "count", "layers", "shapes"),
     [

@@ -42,7 +42,7 @@ def halves(model: BendedLanguageModel, layer: int) -> tuple[Any, Any]:
     return next(getattr(block, n) for n in ("attn", "self_attn", "attention") if hasattr(block, n)), block.mlp
 
 
-@pytest.mark.shows("BendedLanguageModel", "readable names")
+@pytest.mark.shows("BendedLanguageModel", "readable names", model="GPT-2, Llama, Mistral, Qwen2, GPT-NeoX")
 def test_all_models_have_the_same_words(each: BendedLanguageModel) -> None:
     assert [name for name in EVERYWHERE if name not in each.names] == []
     assert each["layer.2.mlp"].labels == each.select("layer.2.mlp").labels
@@ -90,7 +90,7 @@ def test_an_output_is_what_the_part_gives(each: BendedLanguageModel) -> None:
     )
 
 
-@pytest.mark.shows("BendedLanguageModel", "single heads")
+@pytest.mark.shows("BendedLanguageModel", "single heads", model="GPT-2, Llama, Mistral, Qwen2, GPT-NeoX")
 def test_a_head_that_is_silent_adds_nothing(each: BendedLanguageModel) -> None:
     attention, _ = halves(each, 1)
     out = next(getattr(attention, n) for n in ("c_proj", "o_proj", "dense") if hasattr(attention, n))
@@ -107,7 +107,7 @@ def test_a_head_that_is_silent_adds_nothing(each: BendedLanguageModel) -> None:
     assert each.bended_keys() == []
 
 
-@pytest.mark.shows("BendedLanguageModel", "bend weights")
+@pytest.mark.shows("BendedLanguageModel", "bend weights", model="GPT-2")
 def test_a_third_of_a_weight_is_a_part_of_it(gpt2: BendedLanguageModel) -> None:
     attention, _ = halves(gpt2, 1)
     weight, bias, before = (
@@ -143,7 +143,7 @@ def test_thirds_are_the_same_queries_in_weight_and_activation(each: BendedLangua
     assert torch.equal(each.logits(IDS), plain)
 
 
-@pytest.mark.shows("BendedLanguageModel", "bend activations")
+@pytest.mark.shows("BendedLanguageModel", "bend activations", model="GPT-2, Llama")
 def test_channels_lie_along_the_last_dimension(both: BendedLanguageModel) -> None:
     _, mlp = halves(both, 1)
     mask = tb.Mask(0.5, seed=2)
@@ -210,7 +210,7 @@ def test_names_that_are_none_are_told(both: BendedLanguageModel) -> None:
         both.inside("abc", "head.weight")
 
 
-@pytest.mark.shows("BendedLanguageModel", "attention maps")
+@pytest.mark.shows("BendedLanguageModel", "attention maps", model="Llama")
 def test_maps_of_attention_are_those_of_transformers(tiny: Callable[[str], Loaded]) -> None:
     from torchbend.errors import GenerationError
     from torchbend.interfaces.language import tiny_language_model

@@ -66,7 +66,7 @@ def by_hand(model: Any, names: BendedLanguageModel) -> Any:
     return model
 
 
-@pytest.mark.shows("BendedLanguageModel", "a model too large for one device")
+@pytest.mark.shows("BendedLanguageModel", "a model too large for one device", model="GPT-2, Llama")
 @pytest.mark.parametrize("kind", ["gpt2", "llama"])
 @pytest.mark.parametrize("how", ["disk", "memory"])
 def test_what_is_kept_elsewhere_is_bent_there(
