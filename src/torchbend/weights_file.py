@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from torchbend.errors import WeightsFileError
 
-__all__ = ["BROKEN", "apply_weights", "load_tensors", "load_weights"]
+__all__ = ["BROKEN", "SUFFIXES", "apply_weights", "find_weights", "load_tensors", "load_weights"]
 
 NESTED = (
     "state_dict",
@@ -26,6 +26,8 @@ NESTED = (
     "model",
     "params",
     "g_ema",
+    "G_ema",
+    "netG_state_dict",
     "ema",
     "net",
     "module",
@@ -37,6 +39,7 @@ PREFIXES = ("module.", "_orig_mod.", "model.")
 """What wrappers (data parallel, compiled, training) put before every name."""
 
 SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".tar")
+"""How the names of weights files end."""
 
 BROKEN = (
     pickle.UnpicklingError,
@@ -75,7 +78,7 @@ def load_weights(path: str | os.PathLike[str], key: str | None = None) -> dict[s
     content = load_tensors(source)
     if key is not None:
         content = _entry(source, content, key)
-    weights = _state_dict(content)
+    weights = find_weights(content)
     if weights is None:
         held = ", ".join(f"{name!r}" for name in _mappings(content))
         raise WeightsFileError(
@@ -237,7 +240,13 @@ def _entry(source: Path, content: Any, key: str) -> Any:
     )
 
 
-def _state_dict(content: Any, depth: int = 3) -> dict[str, Tensor] | None:
+def find_weights(content: Any, depth: int = 3) -> dict[str, Tensor] | None:
+    """The weights in what a file holds; None where it holds none.
+
+    Args:
+        content: what :func:`load_tensors` gave.
+        depth: dicts in dicts to look into.
+    """
     if isinstance(content, nn.Module) or not isinstance(content, Mapping):
         return None
     tensors = {name: v for name, v in content.items() if isinstance(name, str) and isinstance(v, Tensor)}
@@ -245,7 +254,7 @@ def _state_dict(content: Any, depth: int = 3) -> dict[str, Tensor] | None:
         return tensors
     nested = _mappings(content) if depth else {}
     for name in [name for name in NESTED if name in nested] or (list(nested) if len(nested) == 1 else []):
-        found = _state_dict(nested[name], depth - 1)
+        found = find_weights(nested[name], depth - 1)
         if found is not None:
             return found
     return tensors or None

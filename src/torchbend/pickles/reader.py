@@ -18,7 +18,7 @@ from torchbend.pickles.program import MARK, Program
 
 __all__ = ["read_pickle"]
 
-_Step = Callable[[Program, Any], None]
+_Step = Callable[[Program, Any], object]
 
 
 def _each(names: str, step: _Step) -> dict[str, _Step]:

@@ -64,26 +64,29 @@ def stylegan2_sizes(weights: Mapping[str, Tensor], clamp: float | None = None) -
         raise _other("blocks for 4, 8, 16, ... pixels", f"blocks for {sides}")
     if any(f"synthesis.b{side}.torgb.weight" not in weights for side in sides):
         raise _other("the architecture of skips, with torgb in each block", "one without")
-    layers = sum(bool(re.fullmatch(r"mapping\.fc\d+\.weight", name)) for name in weights)
     style = weights.get("synthesis.b4.conv1.affine.weight")
     first = weights.get("mapping.fc0.weight")
     if style is None or first is None or style.dim() != 2 or first.dim() != 2:
         raise _other("mapping.fc0.weight and synthesis.b4.conv1.affine.weight", "neither, or one of them")
-    embed = weights.get("mapping.embed.weight")
-    w_dim = style.shape[1]
     return StyleGAN2Sizes(
         tuple(weights[f"synthesis.b{side}.conv1.weight"].shape[0] for side in sides),
-        first.shape[1] - (0 if embed is None else w_dim),
-        w_dim,
-        0 if embed is None else embed.shape[1],
-        layers,
+        *_mapping_sizes(weights, first, style.shape[1]),
         weights["synthesis.b4.torgb.weight"].shape[0],
         clamp,
     )
 
 
+def _mapping_sizes(weights: Mapping[str, Tensor], first: Tensor, w_dim: int) -> tuple[int, int, int, int]:
+    """Numbers in a latent and in a style, classes, and layers between them."""
+    embed = weights.get("mapping.embed.weight")
+    layers = sum(bool(re.fullmatch(r"mapping\.fc\d+\.weight", name)) for name in weights)
+    if embed is None:
+        return first.shape[1], w_dim, 0, layers
+    return first.shape[1] - w_dim, w_dim, embed.shape[1], layers
+
+
 def _other(wanted: str, got: str) -> CheckpointError:
-    return CheckpointError("these weights are of no StyleGAN2 that is known here", wanted=wanted, got=got)
+    return CheckpointError("these weights are of no StyleGAN that is known here", wanted=wanted, got=got)
 
 
 def official(weights: Mapping[str, Tensor], mean: Tensor | None = None) -> dict[str, Tensor]:
@@ -188,16 +191,8 @@ def stylegan3_sizes(weights: Mapping[str, Tensor], clamp: float | None = None) -
         last = number == len(named) - 1
         shape = (weight.shape[1], weight.shape[0], before, size, weight.shape[2])
         layers.append(LayerSizes(*shape, times[0], times[1], up, down, last))
-    embed = weights.get("mapping.embed.weight")
     w_dim = weights["synthesis.input.affine.weight"].shape[1]
-    return StyleGAN3Sizes(
-        tuple(layers),
-        first.shape[1] - (0 if embed is None else w_dim),
-        w_dim,
-        0 if embed is None else embed.shape[1],
-        sum(bool(re.fullmatch(r"mapping\.fc\d+\.weight", name)) for name in weights),
-        clamp or 256.0,
-    )
+    return StyleGAN3Sizes(tuple(layers), *_mapping_sizes(weights, first, w_dim), clamp or 256.0)
 
 
 # -- DCGAN -----------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ _PERSISTENT = "torch_utils.persistence._reconstruct_persistent_obj"
 _DICTS = ("collections.OrderedDict", "dnnlib.util.EasyDict")
 _DEEPEST = 32
 _LONGEST = 200
+_LARGEST_CLAMP = 1e9
 _MOST = 1 << 13
 """Modules, and weights; the largest published models have some hundred."""
 
@@ -139,7 +140,7 @@ def _clamp(generator: Any) -> float | None:
     given = _mapping(_state(generator).get("_init_kwargs")) or {}
     inner = _mapping(given.get("synthesis_kwargs")) or {}
     value = inner.get("conv_clamp", given.get("conv_clamp"))
-    return float(value) if isinstance(value, int | float) and value > 0 else None
+    return float(value) if isinstance(value, int | float) and 0 < value < _LARGEST_CLAMP else None
 
 
 def _no_generator(content: Any) -> WeightsFileError:

