@@ -83,7 +83,7 @@ docs: $(INSTALLED) $(WEIGHTS)
 test: $(WEIGHTS)
 	$(MAKE) --no-print-directory --jobs 2 lint wheel
 	$(MAKE) --no-print-directory docs
-	TORCHBEND_SITE=build/site $(PY) -m pytest --numprocesses $(JOBS) --dist loadfile --durations 30
+	TORCHBEND_SITE=build/site $(PY) -m pytest --numprocesses $(JOBS) --dist loadfile --durations 30 --junitxml build/tests.xml
 
 bench: $(PEERS) $(WEIGHTS)
 	$(PY) -m benchmarks

@@ -1,6 +1,7 @@
 """Run the tests that show what interfaces can do, and write docs/interfaces.md from those that passed.
 
 Usage: python tools/interfaces_table.py [class ...]; with names their tests are run, and nothing is written.
+Or:    python tools/interfaces_table.py build/tests.xml; the outcomes are those of the last ``make test``.
 
 A test is marked ``@pytest.mark.shows("BendedCodec", "encode and decode", model="EnCodec")``.
 """
@@ -14,8 +15,11 @@ import platform
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -55,41 +59,48 @@ random weights, made by the real classes; where the weights were real, the line 
 """
 
 
+@dataclass
 class Outcomes:
-    """A plugin of pytest: how the marked tests went."""
+    """How tests went.
 
-    def __init__(self) -> None:
-        self.passed: dict[Mark, list[bool]] = {}
-        self.failed: list[str] = []
-        self._marks: dict[str, list[Mark]] = {}
+    Attributes:
+        passed: for each mark, whether each case of its test passed; False: it was skipped.
+        failed: the tests that failed.
+    """
 
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Remember what each test shows."""
-        for item in items:
-            test = re.sub(r"\[.*", "", item.nodeid, flags=re.DOTALL)
-            self._marks[item.nodeid] = [
-                Mark(mark.args[0], mark.args[1], mark.kwargs.get("model", ""), test)
-                for mark in item.iter_markers(MARK)
-            ]
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Write down how a test went."""
-        if report.failed:
-            self.failed.append(report.nodeid)
-        elif report.when == "call" or report.skipped:
-            for mark in self._marks[report.nodeid]:
-                self.passed.setdefault(mark, []).append(report.passed)
+    passed: dict[Mark, list[bool]] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
 
 
-def run(marks: Iterable[Mark]) -> Outcomes:
-    """Run the tests that carry these marks."""
-    outcomes = Outcomes()
-    tests = sorted({mark.test for mark in marks})
+def run(marks: Iterable[Mark], report: Path) -> None:
+    """Run the tests that carry these marks, and have a report written."""
+    tests = sorted({str(ROOT / mark.test) for mark in marks})
     options = ["-q", "-p", "no:cacheprovider", "-m", MARK, "--no-header", "--rootdir", str(ROOT)]
-    code = pytest.main([*options, *(str(ROOT / test) for test in tests)], plugins=[outcomes])
-    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-        outcomes.failed.append(f"pytest ended with {code!s}")
-    return outcomes
+    pytest.main([*options, f"--junitxml={report}", *tests])
+
+
+def outcomes_of(report: Path, marks: Iterable[Mark]) -> Outcomes:
+    """How the tests of these marks went in a run of pytest.
+
+    Args:
+        report: what it wrote by ``--junitxml``.
+        marks: what is asked for.
+    """
+    cases: dict[str, list[bool]] = {}
+    failed = []
+    for case in ElementTree.parse(report).getroot().iter("testcase"):
+        test = f"{case.get('classname')}.{(case.get('name') or '').partition('[')[0]}"
+        if case.find("failure") is not None or case.find("error") is not None:
+            failed.append(test)
+        cases.setdefault(test, []).append(case.find("skipped") is None)
+    found = {mark: cases[name] for mark in marks if (name := _dotted(mark.test)) in cases}
+    shown = {_dotted(mark.test) for mark in marks}
+    return Outcomes(found, [test for test in failed if test in shown])
+
+
+def _dotted(test: str) -> str:
+    """``tests/a/test_b.py::test_c`` as reports name it."""
+    return test.replace(".py::", "::").replace("/", ".").replace("::", ".")
 
 
 # -- the page ------------------------------------------------------------------------------------------------
@@ -177,10 +188,16 @@ def listed_on(text: str) -> set[Mark]:
     return found
 
 
-def main(names: Sequence[str]) -> int:
-    """Run the tests and write the page; where one failed, nothing is written and the exit code is 1."""
+def main(words: Sequence[str]) -> int:
+    """Run the tests, or read how they went, and write the page; where one failed, the exit code is 1."""
+    given = [Path(word) for word in words if word.endswith(".xml")]
+    names = [word for word in words if not word.endswith(".xml")]
     marks = [mark for mark in marks_of_tests() if not names or mark.interface in names]
-    outcomes = run(marks)
+    with tempfile.TemporaryDirectory() as folder:
+        report = given[0] if given else Path(folder) / "tests.xml"
+        if not given:
+            run(marks, report)
+        outcomes = outcomes_of(report, marks)
     missing = [mark for mark in marks if mark not in outcomes.passed]
     if outcomes.failed or missing:
         for problem in itertools.chain(outcomes.failed, (f"did not run: {mark}" for mark in missing)):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tools.interfaces_marks import Mark, marks_of, marks_of_tests
-from tools.interfaces_table import SKIPPED, listed_on, page
+from tools.interfaces_table import SKIPPED, listed_on, outcomes_of, page
 
 from torchbend import interfaces
 from torchbend.interfaces.kinds import all_kinds
@@ -57,6 +57,18 @@ def test_a_page_is_read_as_it_was_written() -> None:
     assert rave.endswith("| RAVE | 1 |")
     only_skipped = page({B: [False]}, "Today.")
     assert next(s for s in only_skipped.splitlines() if s.startswith("| `rave`")).endswith("| RAVE | 0 |")
+
+
+def test_outcomes_are_read_from_a_run(tmp_path: Path) -> None:
+    report = tmp_path / "tests.xml"
+    case = '<testcase classname="tests.x" name="{}">{}</testcase>'
+    cases = [("test_a[1]", ""), ("test_a[2]", ""), ("test_b[a.b[c]]", "<skipped/>"), ("test_c", "<failure/>")]
+    written = "".join(case.format(*each) for each in cases)
+    report.write_text(f"<testsuites><testsuite>{written}</testsuite></testsuites>")
+    one, none = (Mark("BendedRAVE", "x", "", f"tests/x.py::{name}") for name in ("test_c", "test_d"))
+    read = outcomes_of(report, [A, B, none])
+    assert read.passed == {A: [True, True], B: [False]} and read.failed == []
+    assert outcomes_of(report, [one]).failed == ["tests.x.test_c"]
 
 
 def test_marks_are_read_from_decorators_classes_and_parameters() -> None:
