@@ -99,12 +99,13 @@ def open_known(
 
 
 def _check_arguments(kind: type[BendingInterface], source: str, given: dict[str, Any]) -> None:
+    own = kinds.tiny_options(kind) if source == TINY else []
+    others = {name: value for name, value in given.items() if name not in {option.name for option in own}}
     try:
-        inspect.signature(kind).bind(source, **given)
+        inspect.signature(kind).bind(source, **others)
     except TypeError as error:
-        raise typer.BadParameter(
-            f"{error}; {kind.__name__} takes {_told(kinds.class_options(kind))}", param_hint="--arg"
-        ) from error
+        takes = _told([*own, *kinds.class_options(kind)])
+        raise typer.BadParameter(f"{error}; {kind.__name__} takes {takes}", param_hint="--arg") from error
 
 
 def render_options(kind: type[BendingInterface], texts: Sequence[str]) -> dict[str, Any]:

@@ -112,7 +112,7 @@ def _tell(kind: type[BendingInterface]) -> None:
     import inspect
 
     from torchbend.display import emit
-    from torchbend.interfaces.kinds import class_options, is_installed, render_options
+    from torchbend.interfaces.kinds import class_options, is_installed, render_options, tiny_options
 
     about = _plain((inspect.getdoc(kind) or "").partition("\n\n")[0].replace("\n", " "))
     typer.echo(f"{kind.kind}: {about}\n")
@@ -126,6 +126,7 @@ def _tell(kind: type[BendingInterface]) -> None:
         typer.echo("\nverbs (in Python, and for --call)\n")
         emit(_wrapped(("verb", "arguments", "what it does"), rows, (32, 44, 72)))
     _tell_options("--arg: how it is loaded", class_options(kind))
+    _tell_options(f"--arg of {kind.kind}:tiny", tiny_options(kind))
     _tell_options("--option: how it is rendered", render_options(kind))
     _tell_example(kind)
 

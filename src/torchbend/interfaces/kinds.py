@@ -23,6 +23,7 @@ __all__ = [
     "kind_of",
     "options_of",
     "render_options",
+    "tiny_options",
 ]
 
 Kind = type[BendingInterface]
@@ -142,6 +143,11 @@ def options_of(function: Any, *leave_out: str, owner: type | None = None) -> lis
 def class_options(kind: Kind) -> list[Option]:
     """The arguments of a class that are given by name, without the source, which comes first."""
     return options_of(kind, *list(inspect.signature(kind).parameters)[:1])
+
+
+def tiny_options(kind: Kind) -> list[Option]:
+    """The arguments that a class's tiny models have beside those of the class."""
+    return options_of(kind.tiny, "seed")
 
 
 def render_options(kind: Kind) -> list[Option]:

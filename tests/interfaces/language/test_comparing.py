@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
 import torchbend as tb
+from torchbend.cli.main import app
 from torchbend.errors import ExportError, GenerationError
 from torchbend.interfaces.language import BendedLanguageModel, Comparison
 
@@ -69,9 +71,6 @@ def test_texts_are_written_to_files(gpt2: BendedLanguageModel, tmp_path: Path) -
 
 @pytest.mark.shows("BendedLanguageModel", "render from the command line", model="GPT-2")
 def test_the_command_line_writes_texts(tmp_path: Path) -> None:
-    from typer.testing import CliRunner
-
-    from torchbend.cli.main import app
 
     out = tmp_path / "texts.json"
     words = ["render", "language:tiny", "Once upon", "the end", "--out", str(out), "--seed", "2"]
@@ -89,7 +88,15 @@ def test_the_command_line_writes_texts(tmp_path: Path) -> None:
 
 def test_a_tiny_model_is_made_on_the_spot() -> None:
     assert BendedLanguageModel.has_tiny()
-    small = BendedLanguageModel.tiny(3, kind="llama")
-    again = BendedLanguageModel.tiny(3, kind="llama")
+    small = BendedLanguageModel.tiny(3, model="llama")
+    again = BendedLanguageModel.tiny(3, model="llama")
     assert torch.equal(small.logits("ab"), again.logits("ab")) and "Llama" in repr(small)
     assert {"generate", "stream", "compare", "perplexity", "add_checkpoint"} <= set(small.verbs)
+
+
+def test_tiny_models_of_other_builds_have_names_on_the_command_line(tmp_path: Path) -> None:
+    words = ["render", "language:tiny", "Once", "--out", str(tmp_path / "a.json"), "--bend"]
+    llama = [*words, "Scale(0.0)@layer.0.mlp.gate", "--arg", "model=llama"]  # GPT-2 has no gates
+    for line, status in ((llama, 0), (llama[:-2], 1), ([*llama[:-1], "model=bert"], 1)):
+        result = CliRunner().invoke(app, line)
+        assert (result.exit_code == 0) == (status == 0), result.output

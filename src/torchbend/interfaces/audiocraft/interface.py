@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, TypeVar
 
 import torch
 
-from torchbend.bending.callback import BendingCallback
-from torchbend.bending.recipe import BendingConfig
 from torchbend.errors import CheckpointError
 from torchbend.interfaces.audiocraft.language import Attention
 from torchbend.interfaces.audiocraft.loaded import Loaded
@@ -29,8 +26,6 @@ from torchbend.interfaces.audiocraft.tiny import tiny_model
 from torchbend.interfaces.base import BendingInterface
 from torchbend.interfaces.sounds import SOUND_FILES
 from torchbend.interfaces.sources import has_transformers_layout
-from torchbend.module.bending import BendHandle
-from torchbend.module.selection import Selection
 
 __all__ = ["AudiocraftInterface", "Path"]
 
@@ -96,17 +91,17 @@ class AudiocraftInterface(BendingInterface):
         self.trace_methods()
 
     @classmethod
-    def tiny(cls: type[Self], seed: int = 0, **options: Any) -> Self:
+    def tiny(cls: type[Self], seed: int = 0, *, melody: bool = False, **options: Any) -> Self:
         """A tiny model with random weights (`tiny_model`): what it plays is noise.
 
         Args:
             seed: of its weights.
-            options: the class's other arguments; ``melody=True``: one that follows melodies.
+            melody: one that follows melodies.
+            options: the class's other arguments.
 
         Raises:
             MissingExtraError: transformers is not installed.
         """
-        melody = bool(options.pop("melody", False))
         return cls(tiny_model(seed, melody=melody), **options)
 
     def example_inputs(self) -> Mapping[str, Any]:
@@ -202,28 +197,11 @@ class AudiocraftInterface(BendingInterface):
             extend_stride=usual.extend_stride if extend_stride is None else extend_stride,
         )
 
-    # -- bending, with the documents' short patterns ---------------------------------------------------------
+    # -- the documents' short patterns -----------------------------------------------------------------------
 
-    def bend(self, callback: BendingCallback | BendingConfig, *patterns: str, **options: Any) -> BendHandle:
-        """Bend (see `BendedModule.bend`); ``lm.transformer.3.weight`` means all weights of layer 3."""
-        if isinstance(callback, BendingConfig):
-            bends = callback.entries
-            callback = BendingConfig(
-                *(replace(b, patterns=tuple(map(written_out, b.patterns))) for b in bends)
-            )
-        return super().bend(callback, *map(written_out, patterns), **options)
-
-    def select(self, pattern: str = ".*", *more: str, **options: Any) -> Selection:
-        """Select sites (see `BendedModule.select`); short patterns as of `bend`."""
-        return super().select(written_out(pattern), *map(written_out, more), **options)
-
-    def resolve_parameters(self, *patterns: str) -> list[str]:
-        """Names of the weights that the patterns select; short patterns as of `bend`."""
-        return super().resolve_parameters(*map(written_out, patterns))
-
-    def bendable_keys(self, *patterns: str, **options: Any) -> list[str]:
-        """Everything that the patterns select; short patterns as of `bend`."""
-        return super().bendable_keys(*map(written_out, patterns), **options)
+    def _own_names(self, patterns: Sequence[str], kind: str | None = None) -> Sequence[str]:
+        """``lm.transformer.3.weight`` means all weights of layer 3."""
+        return [written_out(pattern) for pattern in patterns]
 
     def __repr__(self) -> str:
         channels = "mono" if self.audio_channels == 1 else "stereo"

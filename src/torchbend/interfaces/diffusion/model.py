@@ -52,11 +52,12 @@ class BendedDiffusion(DiffusionVerbs):
     """
 
     @classmethod
-    def tiny(cls: type[Self], seed: int = 0, **options: Any) -> Self:
-        """A tiny Stable Diffusion with random weights: to try things out, without a download.
+    def tiny(cls: type[Self], seed: int = 0, *, model: str = "stable-diffusion", **options: Any) -> Self:
+        """A tiny pipeline with random weights: to try things out, without a download.
 
         Args:
             seed: of its weights.
+            model: its architecture, as ``"flux"`` (`tiny_pipeline`).
             options: the class's other arguments.
         """
-        return cls(tiny_pipeline(seed=seed), **options)
+        return cls(tiny_pipeline(model, seed=seed), **options)
