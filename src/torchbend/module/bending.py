@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
@@ -106,6 +107,7 @@ class Bending(Core):
             bends = callback.entries
         else:
             bends = (Bend(callback, patterns, fn, buffers),)
+        bends = tuple(own for bend in bends for own in self._written_out(bend))
         if config is not None and config != self.config:
             stored = self._configs.get(config, BendingConfig())
             self._configs[config] = stored + BendingConfig(*bends)
@@ -125,6 +127,19 @@ class Bending(Core):
         if verbose:
             print(handle)  # noqa: T201  asked for
         return handle
+
+    def _own_names(self, patterns: Sequence[str], kind: str | None = None) -> Sequence[str]:
+        """The patterns, with the model's own names; a subclass that knows other names overrides it.
+
+        Args:
+            patterns: as they were given.
+            kind: ``"weight"`` or ``"activation"``: others are not asked for.
+        """
+        return patterns
+
+    def _written_out(self, bend: Bend) -> Sequence[Bend]:
+        """A bend with the model's own names: what is applied, and what a recipe keeps."""
+        return (replace(bend, patterns=tuple(self._own_names(bend.patterns))),)
 
     def _applied(self, bend: Bend, sites: Sites) -> AppliedBend:
         """The bend at those of the selected sites that its callback serves."""
@@ -168,11 +183,13 @@ class Bending(Core):
 
     def resolve_parameters(self, *patterns: str) -> list[str]:
         """Names of the weights that the patterns select."""
-        return select_sites(self._places(), self._captures, patterns, activations=False).weights
+        own = self._own_names(patterns, "weight")
+        return select_sites(self._places(), self._captures, own, activations=False).weights
 
     def resolve_activations(self, *patterns: str, fn: str | None = None) -> list[str]:
         """Names of the activations that the patterns select; ``"method:name"`` if several are traced."""
-        found = select_sites(self._places(), self._captures, patterns, fn, weights=False).activations
+        own = self._own_names(patterns, "activation")
+        found = select_sites(self._places(), self._captures, own, fn, weights=False).activations
         several = fn is None and len(self._captures) > 1
         return [f"{method}:{name}" if several else name for method, name in found]
 
@@ -188,7 +205,7 @@ class Bending(Core):
         sites = select_sites(
             self._places(),
             self._captures,
-            patterns or (".*",),
+            self._own_names(patterns or (".*",)),
             fn,
             return_weights,
             return_activations,

@@ -55,7 +55,8 @@ class Selecting(Measuring):
             >>> handle.keys
             ['0.weight']
         """
-        found = select_sites(self._places(), self._captures, (pattern, *more), fn, buffers=buffers)
+        own = self._own_names((pattern, *more))
+        found = select_sites(self._places(), self._captures, own, fn, buffers=buffers)
         return self._selection(found)
 
     def __getitem__(self, name: str) -> Selection:
@@ -250,7 +251,7 @@ class Selecting(Measuring):
     def _of_method(self, patterns: Sequence[str], fn: str, buffers: bool) -> Selection:
         """What patterns select among weights and the activations of one method, traced or not."""
         chosen = Selection(self, [])
-        for pattern in patterns:
+        for pattern in self._own_names(patterns):
             named = split_method(pattern)[0] is not None
             captures = self._captures if named or fn in self._captures else {}
             method = fn if captures and not named else None

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import torchbend as tb
-from torchbend.errors import ControlError, GenerationError
+from torchbend.errors import ControlError, GenerationError, NonFiniteError
 from torchbend.interfaces.language import BendedLanguageModel
 from torchbend.interfaces.language.sampling import TextParams, weighed
 
@@ -182,3 +182,25 @@ def test_other_wrong_inputs_are_told(gpt2: BendedLanguageModel) -> None:
         gpt2.perplexity("a")
     with pytest.raises(GenerationError, match="a text"):
         gpt2.tokens(3)  # type: ignore[arg-type]
+
+
+def test_bends_that_draw_repeat_with_the_seed(gpt2: BendedLanguageModel) -> None:
+    noise = tb.Lambda(lambda x: x + 3 * torch.randn_like(x))
+    gpt2.bend(noise, "layer.1.mlp")
+    before = torch.get_rng_state()
+    made = gpt2.generate("abc", 12, seed=1)
+    assert made == gpt2.generate("abc", 12, seed=1) == "".join(gpt2.stream("abc", 12, seed=1))
+    assert made != gpt2.generate("abc", 12, seed=2)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_scores_that_are_no_numbers_choose_no_token(gpt2: BendedLanguageModel) -> None:
+    gpt2.bend(tb.Scale(float("nan")), "layer.1.mlp")
+    for sampling in (True, False):
+        with pytest.raises(NonFiniteError, match="no token can be chosen"):
+            gpt2.generate("abc", 3, use_sampling=sampling)
+
+
+def test_no_rows_of_tokens_are_told(gpt2: BendedLanguageModel) -> None:
+    with pytest.raises(GenerationError, match="these are no tokens"):
+        gpt2.generate_tokens(torch.zeros(0, 3, dtype=torch.long))

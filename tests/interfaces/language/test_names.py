@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -234,3 +235,31 @@ def test_maps_of_attention_are_those_of_transformers(tiny: Callable[[str], Loade
     assert torch.allclose(heads, values[:1].repeat_interleave(2, 1).expand(6, 4, 8), atol=1e-6)
     with pytest.raises(GenerationError, match="fused attention"):
         BendedLanguageModel(tiny("llama")).attention("abc")
+
+
+def test_a_recipe_with_readable_names_is_saved_and_loaded(gpt2: BendedLanguageModel, tmp_path: Path) -> None:
+    recipe = tb.BendingConfig(
+        (tb.Scale(0.3), "layer.1.attention.head.0", "layer.2.mlp"),
+        (tb.Scale(1.5), "layer.0.attention.key.weight"),
+    )
+    path = recipe.save(tmp_path / "recipe.json")
+    gpt2.bend(recipe)
+    bent, keys = gpt2.logits(IDS), gpt2.bended_keys()
+    gpt2.reset()
+    for strict in (True, False):
+        loaded = tb.BendingConfig.load(path, gpt2, strict=strict)
+        gpt2.bend(loaded)
+        assert torch.equal(gpt2.logits(IDS), bent) and gpt2.bended_keys() == keys
+        gpt2.reset()
+    assert gpt2.bendable_keys("layer.1.attention.head.0") == [
+        f"{METHOD}:{gpt2.names['layer.1.attention.heads'].site}"
+    ]
+    assert gpt2.resolve_activations("layer.2.mlp.*") and not gpt2.resolve_parameters("layer.2.mlp")
+
+
+def test_readable_names_are_those_of_the_last_trace(gpt2: BendedLanguageModel) -> None:
+    before = gpt2.inside(IDS, "layer.2")["layer.2"]
+    gpt2.trace(IDS)  # without a mask: operations have other numbers
+    own = gpt2._captures[METHOD].activations
+    assert all(site.site in own for site in gpt2.names.values() if site.kind == "activation")
+    assert torch.equal(gpt2.inside(IDS, "layer.2")["layer.2"], before)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -78,8 +78,9 @@ class Running:
             with self._schedule.playing():
                 yield self.pipeline
         finally:
-            for gate in self._gates:
-                gate.rest()
+            with nullcontext() if self._engine is None else self._engine.lock:  # not within another's call
+                for gate in self._gates:
+                    gate.rest()
             if self._bar is not None:
                 self._bar.close()
 

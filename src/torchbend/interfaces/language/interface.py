@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from torchbend.bending.callback import BendingCallback
 from torchbend.bending.callbacks import Cluster
-from torchbend.bending.recipe import Bend, BendingConfig
+from torchbend.bending.recipe import Bend
 from torchbend.bending.statistics import Statistics
 from torchbend.display import Table, emit
 from torchbend.display.table import TextWriter
@@ -24,7 +24,6 @@ from torchbend.interfaces.language.names import METHOD, NamedSite, Names
 from torchbend.interfaces.language.sites import channels, named_sites, sites_table
 from torchbend.interfaces.language.texts import Texts
 from torchbend.interfaces.language.tiny import tiny_language_model
-from torchbend.module.bending import BendHandle
 from torchbend.module.selection import Selection
 
 __all__ = ["LanguageInterface"]
@@ -71,32 +70,31 @@ class LanguageInterface(BendingInterface):
         words = getattr(getattr(loaded.model, "config", None), "vocab_size", None)
         self.__dict__["_texts"] = Texts(loaded.tokenizer, words if isinstance(words, int) else None)
         self.trace_methods()
-        self._name_sites()
 
     @classmethod
-    def tiny(cls: type[Self], seed: int = 0, **options: Any) -> Self:
-        """A tiny GPT-2 with random weights (`tiny_language_model`): what it writes is noise.
+    def tiny(cls: type[Self], seed: int = 0, *, model: str = "gpt2", **options: Any) -> Self:
+        """A tiny model with random weights (`tiny_language_model`): what it writes is noise.
 
         Args:
             seed: of its weights.
-            options: the class's other arguments, and ``kind``, as ``"llama"``.
+            model: its architecture, as ``"llama"``.
+            options: the class's other arguments.
         """
-        kind = options.pop("kind", "gpt2")
-        return cls(tiny_language_model(kind, seed), **options)
+        return cls(tiny_language_model(model, seed), **options)
 
     def example_inputs(self) -> Mapping[str, Any]:
         """Three tokens: what is traced. The names hold in every step of a generation too."""
         parts = anatomy(self.module)
-        length = (
-            4 if parts.heads == 3 else 3
-        )  # another number than that of the heads: they are told apart by it
+        length = 4 if parts.heads == 3 else 3  # not the number of the heads: they are told apart by it
         ids = torch.arange(1, length + 1, device=device_of(self.module))[None]
         return {METHOD: {"input_ids": ids, "attention_mask": torch.ones_like(ids), "use_cache": True}}
 
-    def trace_methods(self) -> None:
-        """Trace one call of the model, without gradients."""
+    def trace(self, *args: Any, **kwargs: Any) -> Any:
+        """Trace a call (see `BendedModule.trace`), without gradients; it renews the readable names."""
         with torch.no_grad():
-            super().trace_methods()
+            traced = super().trace(*args, **kwargs)
+        self._name_sites()
+        return traced
 
     def _name_sites(self) -> None:
         capture = self._captures[METHOD]
@@ -166,24 +164,19 @@ class LanguageInterface(BendingInterface):
             )
         return sites
 
-    # -- bending by readable names ---------------------------------------------------------------------------
+    # -- readable names --------------------------------------------------------------------------------------
 
-    def bend(self, callback: BendingCallback | BendingConfig, *patterns: str, **options: Any) -> BendHandle:
-        """Bend (see `BendedModule.bend`); patterns may be readable names, as ``layer.3.attention.head.2``."""
-        if isinstance(callback, BendingConfig):
-            bends = callback.entries
-        elif isinstance(callback, BendingCallback) and self._readable(patterns):
-            bends = (Bend(callback, patterns, options.pop("fn", None), options.pop("buffers", False)),)
-        else:
-            return super().bend(callback, *patterns, **options)
-        written = [bend for given in bends for bend in self._written_out(given)]
-        return super().bend(BendingConfig(*written), **options)
+    def _own_names(self, patterns: Sequence[str], kind: str | None = None) -> Sequence[str]:
+        """The patterns with the model's own names; a part means the site that holds it."""
+        found: list[str] = []
+        for pattern in patterns:
+            meant = self.names.meant(pattern)
+            own = [site.pattern for site in meant or () if kind in (None, site.kind)]
+            found += [pattern] if meant is None else list(dict.fromkeys(own))
+        return found
 
-    def _readable(self, patterns: Sequence[str]) -> bool:
-        return any(self.names.meant(pattern) is not None for pattern in patterns)
-
-    def _written_out(self, bend: Bend) -> list[Bend]:
-        """The same with the model's own names; parts of a site are clusters of its channels."""
+    def _written_out(self, bend: Bend) -> Sequence[Bend]:
+        """The bend with the model's own names; parts of a site are clusters of its channels."""
         patterns: list[str] = []
         parts: dict[tuple[tuple[int, ...], int], list[str]] = {}
         for pattern in bend.patterns:
@@ -195,34 +188,29 @@ class LanguageInterface(BendingInterface):
                     patterns.append(site.pattern)
                 else:
                     parts.setdefault((site.part, site.dim), []).append(site.pattern)
-        found = [Bend(bend.callback, tuple(patterns), bend.fn, bend.buffers)] if patterns else []
+        found = [replace(bend, patterns=tuple(patterns))] if patterns or not parts else []
         for (part, dim), names in parts.items():
-            found.append(Bend(Cluster(bend.callback, list(part), dim), tuple(names), bend.fn, bend.buffers))
+            found.append(
+                replace(bend, callback=Cluster(bend.callback, list(part), dim), patterns=tuple(names))
+            )
         return found
 
-    def _whole(self, patterns: Sequence[str]) -> list[str]:
-        """The patterns with the model's own names.
-
-        Raises:
-            SiteNotFoundError: a name means a part of a site.
-        """
-        found: list[str] = []
+    def _check_whole(self, patterns: Sequence[str]) -> None:
+        """Refuse a name that means a part of a site where only whole sites will do."""
         for pattern in patterns:
             meant = self.names.meant(pattern)
-            wholes = [site for site in meant or () if site.part is None]
-            if meant and not wholes:
+            if meant and all(site.part is not None for site in meant):
                 raise SiteNotFoundError(
                     f"{pattern!r} is a part of a site, and a selection holds whole sites",
                     site=pattern,
                     wanted=f"{meant[0].site}, which holds it",
                     next_step=f"bend(callback, {pattern!r}) bends the part",
                 )
-            found += [pattern] if meant is None else [site.pattern for site in wholes]
-        return found
 
     def select(self, pattern: str = ".*", *more: str, **options: Any) -> Selection:
         """Select sites (see `BendedModule.select`); patterns may be readable names."""
-        return super().select(*self._whole((pattern, *more)), **options)
+        self._check_whole((pattern, *more))
+        return super().select(pattern, *more, **options)
 
     def __getitem__(self, name: str) -> Selection:
         if name in self.names:
@@ -232,19 +220,10 @@ class LanguageInterface(BendingInterface):
     def _ipython_key_completions_(self) -> list[str]:
         return [*self.names, *super()._ipython_key_completions_()]
 
-    def resolve_parameters(self, *patterns: str) -> list[str]:
-        """Names of the weights that the patterns select; patterns may be readable names."""
-        return super().resolve_parameters(
-            *[p for p in self._whole(patterns) if not p.startswith(f"{METHOD}:")]
-        )
-
-    def bendable_keys(self, *patterns: str, **options: Any) -> list[str]:
-        """Everything that the patterns select; patterns may be readable names."""
-        return super().bendable_keys(*self._whole(patterns), **options)
-
     def stats(self, *patterns: str, dim: int | None = -1, **options: Any) -> Statistics:
         """Statistics of sites (see `BendedModule.stats`); the channels lie along the last dimension."""
-        return super().stats(*self._whole(patterns), dim=dim, **options)
+        self._check_whole(patterns)
+        return super().stats(*patterns, dim=dim, **options)
 
     # -- other checkpoints -----------------------------------------------------------------------------------
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from torchbend.errors import GenerationError
+from torchbend.errors import GenerationError, NonFiniteError
 
-__all__ = ["TextParams", "drawn", "weighed"]
+__all__ = ["OwnRandom", "TextParams", "drawn", "weighed"]
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,45 @@ def drawn(scores: Tensor, params: TextParams, generator: torch.Generator | None 
 
     Returns:
         Shape ``[B]``.
+
+    Raises:
+        NonFiniteError: scores are no numbers: there is nothing to choose by.
     """
+    if not torch.isfinite(scores.amax(-1)).all():
+        raise NonFiniteError(
+            "no token can be chosen: the model's scores are not finite",
+            site="logits",
+            wanted="finite values",
+            got="NaN or infinity",
+            next_step="bend less, or put a Clamp behind it; model.guard = 'raise' tells which bend it was",
+        )
     if not params.use_sampling:
         return scores.argmax(-1)
     return torch.multinomial(scores.softmax(-1), 1, generator=generator)[:, 0]
+
+
+class OwnRandom:
+    """torch's random state as a seed leaves it, apart from everybody else's: for bends that draw.
+
+    Args:
+        seed: of the state.
+        device: where the model is.
+    """
+
+    def __init__(self, seed: int, device: torch.device) -> None:
+        self._devices = [device] if device.type == "cuda" else []
+        places = [torch.device("cpu"), *self._devices]
+        self._states = [torch.Generator(place).manual_seed(seed).get_state() for place in places]
+
+    @contextmanager
+    def in_force(self) -> Iterator[None]:
+        """Within it, torch draws from this state; afterwards from its own again, which is kept."""
+        with torch.random.fork_rng(devices=self._devices):
+            torch.set_rng_state(self._states[0])
+            for device, state in zip(self._devices, self._states[1:], strict=True):
+                torch.cuda.set_rng_state(state, device)
+            try:
+                yield
+            finally:
+                own = [torch.cuda.get_rng_state(device) for device in self._devices]
+                self._states = [torch.get_rng_state(), *own]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, TypeAlias
 
 import torch
@@ -12,7 +13,7 @@ from torchbend.display.progress import tracked
 from torchbend.errors import GenerationError
 from torchbend.interfaces.language.generation import Generation, device_of, ends_of
 from torchbend.interfaces.language.interface import LanguageInterface
-from torchbend.interfaces.language.sampling import TextParams
+from torchbend.interfaces.language.sampling import OwnRandom, TextParams
 from torchbend.interfaces.language.texts import as_prompts, ended_at, padded
 from torchbend.interfaces.schedule import Schedule
 
@@ -63,6 +64,7 @@ class LanguageWriting(LanguageInterface):
         Raises:
             GenerationError: a prompt is empty, no text, or too long; a parameter is out of range.
             ControlError: the schedule names an unknown control, or a value out of its range.
+            NonFiniteError: a bend made scores that are no numbers.
         """
         texts = as_prompts(prompts)
         chosen = TextParams.of(
@@ -123,7 +125,7 @@ class LanguageWriting(LanguageInterface):
             The new tokens, ``[B, n]`` on the CPU; a row that ended before is filled up with the end's token.
         """
         chosen = TextParams.of(max_new_tokens=max_new_tokens, **params)
-        several = isinstance(ids, Tensor) and ids.dim() == 2
+        several = isinstance(ids, Tensor) and ids.dim() == 2 and len(ids) > 0
         rows = [self._texts.ids(row) for row in (ids if several else [ids])]  # type: ignore[arg-type]
         generation = self._generation(rows, chosen, seed, schedule)
         with generation.schedule.playing():
@@ -151,8 +153,14 @@ class LanguageWriting(LanguageInterface):
         device = device_of(self.module)
         generator = None if seed is None else torch.Generator(device).manual_seed(seed)
         curves = Schedule(schedule, self.controllables)
+        own = None if seed is None else OwnRandom(seed, device)
+
+        def call(given: dict[str, Any]) -> Any:
+            with self._engine.lock, nullcontext() if own is None else own.in_force():
+                return self._run(given, bent=bent)
+
         return Generation(
-            lambda given: self._run(given, bent=bent),
+            call,
             self.module,
             rows,
             params,
