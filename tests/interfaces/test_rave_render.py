@@ -46,7 +46,9 @@ def test_a_tiny_model_follows_its_seed_and_draws_from_no_other_numbers(tiny: Ben
 @pytest.mark.shows("BendedRAVE", "render a sound file")
 @pytest.mark.parametrize("stream", [False, True])
 def test_what_is_rendered_is_what_is_played(tiny: BendedRAVE, sound: Path, stream: bool) -> None:
+    before = torch.get_rng_state()
     out = tiny.render(sound.with_name("out.wav"), [str(sound)], seed=3, stream=stream)
+    assert torch.equal(torch.get_rng_state(), before)
     written, rate = read_audio(out)
     torch.manual_seed(3)
     wanted = render(tiny, read_audio(sound)[0], stream=stream)

@@ -10,7 +10,30 @@ from torch.nn import functional as F
 
 from torchbend.errors import StreamError
 
-__all__ = ["AroundStream"]
+__all__ = ["AroundStream", "appended"]
+
+
+def appended(held: Tensor | None, x: Tensor) -> Tensor:
+    """What waits in a stream, and the next block behind it.
+
+    Args:
+        held: shape ``[B, C, T]``; None before the first block.
+        x: shape ``[B, C, T']``.
+
+    Raises:
+        StreamError: the block has another batch or other channels.
+    """
+    if held is None:
+        return x
+    if held.shape[:2] != x.shape[:2]:
+        raise StreamError(
+            "this block does not go on with the stream",
+            site="stream",
+            wanted=f"batch and channels {list(held.shape[:2])}",
+            got=list(x.shape[:2]),
+            next_step="stream() begins another one",
+        )
+    return torch.cat([held, x], -1)
 
 
 class AroundStream:
@@ -18,6 +41,7 @@ class AroundStream:
 
     Put together, the blocks that come out are what the method gives for the whole signal: a frame is
     given out when all is there that it depends on. The frames around are computed again with each block.
+    A block that fails is as if it had not been played.
 
     Args:
         call: from ``[B, C, n * unit]`` to ``[B, out, n * made]``; fewer values at the end are allowed.
@@ -38,11 +62,6 @@ class AroundStream:
         """Whether something came."""
         return self._held is not None
 
-    @property
-    def delay(self) -> int:
-        """How late the output is, in values of the output."""
-        return self._around * self._made
-
     def feed(self, x: Tensor) -> Tensor:
         """The next block.
 
@@ -55,17 +74,7 @@ class AroundStream:
         Raises:
             StreamError: it has another batch or other channels than the block before.
         """
-        held = self._held
-        if held is not None and held.shape[:2] != x.shape[:2]:
-            raise StreamError(
-                "this block does not go on with the stream",
-                site="stream",
-                wanted=f"batch and channels {list(held.shape[:2])}",
-                got=list(x.shape[:2]),
-                next_step="stream() begins another one",
-            )
-        self._held = x if held is None else torch.cat([held, x], -1)
-        return self._certain(self._around)
+        return self._certain(appended(self._held, x), self._around)
 
     def flush(self) -> Tensor:
         """What is left, as if nothing followed; a started frame is completed with zeros, and cut again.
@@ -76,19 +85,18 @@ class AroundStream:
         if self._held is None:
             raise StreamError("nothing was played", site="flush", next_step="play blocks first")
         missing = -self._held.shape[-1] % self._unit
-        self._held = F.pad(self._held, (0, missing))
-        rest = self._certain(0)
+        rest = self._certain(F.pad(self._held, (0, missing)), 0)
         self._held, self._given = None, 0
         return rest[..., : rest.shape[-1] - missing * self._made // self._unit]
 
-    def _certain(self, around: int) -> Tensor:
-        held = self._held
-        if held is None:
-            raise StreamError("nothing was played", site="stream", next_step="play blocks first")
+    def _certain(self, held: Tensor, around: int) -> Tensor:
+        """What is new if ``held`` is all, and so many frames at its end are not certain."""
         frames = held.shape[-1] // self._unit
         certain = frames - around
         if certain <= self._given:
-            return self._nothing(held)
+            nothing = self._nothing(held)
+            self._held = held
+            return nothing
         made = self._call(held[..., : frames * self._unit])
         self._empty = made[..., :0]
         out = made[..., self._given * self._made : certain * self._made]

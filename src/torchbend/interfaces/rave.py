@@ -12,11 +12,12 @@ from typing import Any, Literal, TypeVar
 import torch
 from torch import Tensor
 
-from torchbend.errors import CheckpointError, GenerationError
+from torchbend.errors import CheckpointError
 from torchbend.interfaces.rave_stage import RaveOnStage
 from torchbend.interfaces.sounds import (
     SOUND_FILES,
     finite,
+    one_file,
     read_sounds,
     signals,
     whole_frames,
@@ -309,15 +310,12 @@ class BendedRAVE(RaveOnStage):
         """
         from torchbend.interfaces.rendering import Task, render_file
 
-        if len(inputs) != 1:
-            raise GenerationError(
-                "a RAVE model plays one sound file",
-                site="inputs",
-                wanted="one sound file",
-                got=f"{len(inputs)}: {', '.join(inputs[:4])}" if inputs else "none",
-                next_step="torchbend rave generate sends whole folders through a model" if inputs else None,
-            )
-        done = render_file(self, Task(FilePath(inputs[0]), FilePath(out)), stream=stream, seed=seed)
+        source = one_file(
+            inputs,
+            "a RAVE model plays one sound file",
+            "torchbend rave generate sends whole folders through a model",
+        )
+        done = render_file(self, Task(FilePath(source), FilePath(out)), stream=stream, seed=seed)
         if done.error is not None:
             raise done.error
         return done.task.target

@@ -135,8 +135,9 @@ def render_file(model: BendedRAVE, task: Task, *, stream: bool | None = None, se
         sound = torch.from_numpy(decode(task.source, model.sample_rate))
         seconds = sound.shape[-1] / model.sample_rate
         in_blocks = seconds > STREAMED_FROM_S if stream is None else stream
-        torch.manual_seed(seed)
-        made = render(model, sound, stream=in_blocks)
+        with torch.random.fork_rng(devices=()):
+            torch.manual_seed(seed)
+            made = render(model, sound, stream=in_blocks)
         write_audio(task.target, made, model.sample_rate)
     except TorchbendError as error:
         return Rendered(task, 0.0, error=error)

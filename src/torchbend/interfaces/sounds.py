@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from torchbend.audio import read_audio, write_audio
-from torchbend.errors import AudioFileError, NonFiniteError, ShapeError
+from torchbend.errors import AudioFileError, GenerationError, NonFiniteError, ShapeError
 
-__all__ = ["SOUND_FILES", "finite", "read_sounds", "signals", "whole_frames", "write_sound"]
+__all__ = ["SOUND_FILES", "finite", "one_file", "read_sounds", "signals", "whole_frames", "write_sound"]
 
 Path = str | os.PathLike[str]
 
@@ -59,6 +59,28 @@ def _fitted(sound: Tensor, channels: int, path: Path) -> Tensor:
     return sound[:channels]
 
 
+def one_file(inputs: Sequence[str], message: str, next_step: str | None = None) -> str:
+    """The one sound file of the inputs of a `render`.
+
+    Args:
+        inputs: what was given.
+        message: what is said where it is not one.
+        next_step: for those who gave several.
+
+    Raises:
+        GenerationError: there is none, or there are several.
+    """
+    if len(inputs) != 1:
+        raise GenerationError(
+            message,
+            site="inputs",
+            wanted="one sound file",
+            got=f"{len(inputs)}: {', '.join(map(str, inputs[:4]))}" if inputs else "none",
+            next_step=next_step if inputs else None,
+        )
+    return inputs[0]
+
+
 def write_sound(path: Path, x: Tensor, sample_rate: int) -> None:
     """Write one signal to a sound file.
 
@@ -95,7 +117,7 @@ def signals(x: object, sample_rate: int | None, wanted_rate: int) -> Tensor:
 
     Raises:
         AudioFileError: the sample rate is another.
-        ShapeError: it is no tensor of real numbers.
+        ShapeError: it is no tensor of real numbers, or one of whole numbers.
         NonFiniteError: it holds NaN or infinity.
     """
     if sample_rate is not None and sample_rate != wanted_rate:
@@ -106,7 +128,16 @@ def signals(x: object, sample_rate: int | None, wanted_rate: int) -> Tensor:
             got=f"{sample_rate} Hz",
             next_step=f"torchbend.audio.resample(x, {sample_rate}, {wanted_rate})",
         )
-    audio = finite(x, "x", "audio of shape [batch, channels, time], or sound files")
+    wanted = "audio of shape [batch, channels, time], or sound files"
+    audio = finite(x, "x", wanted)
+    if not audio.is_floating_point():
+        raise ShapeError(
+            "samples are numbers from -1 to 1, and these are whole ones",
+            site="x",
+            wanted=wanted,
+            got=audio.dtype,
+            next_step="x / 32768 makes samples of those of 16 bits",
+        )
     audio = audio.reshape(1, -1) if audio.dim() <= 1 else audio
     return audio[None] if audio.dim() == 2 else audio
 

@@ -131,6 +131,10 @@ def test_bad_input_is_told(codecs: Codecs, sound: Sound) -> None:
         codec.encode(torch.full((1, 1, 500), float("inf")))
     with pytest.raises(AudioFileError, match="44100"):
         codec(sound(codec), sample_rate=44100)
+    with pytest.raises(ShapeError, match="32768"):
+        codec((sound(codec) * 32767).to(torch.int16))
+    assert not stereo(sound(stereo).requires_grad_()).requires_grad
+    assert codec.encode(sound(codec), bandwidth=float("inf")).shape[1] == 8
     with pytest.raises(NonFiniteError):
         codec.decode_latents(torch.full((1, 16, 5), float("nan")))
     with pytest.raises(ShapeError, match="latents"):

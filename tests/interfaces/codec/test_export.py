@@ -39,19 +39,19 @@ def test_the_file_is_the_live_codec_bent(
     numbers = torch.Generator().manual_seed(0)
     sound = 0.3 * torch.randn(2, 1, 16 * HOP, generator=numbers)
     codes = torch.randint(0, 64, (2, 3, 16), generator=numbers).float().repeat_interleave(5, -1)
+    codec.update("level", 0.5)  # the file was written at 1
     for method, x, block in (("forward", sound, 1024), ("encode", sound, 256), ("decode", codes, 16)):
-        for value in (1.0, 0.5):
-            codec.update("level", value)
-            file = torch.jit.load(tmp_path / "codec.ts").eval()
-            assert file.get_methods() == ["forward", "encode", "decode"] and file.set_level(value) == 0
-            with codec._using(3), on_stage(codec._codec, 2), torch.inference_mode():
-                live = played_codec(codec._engine, codec._codec, 2)[0][method].call
-                whole = x.shape[-1] // 2
-                wanted = torch.cat([live(part) for part in x.split(whole, -1)], -1)
+        file = torch.jit.load(tmp_path / "codec.ts").eval()
+        assert file.get_methods() == ["forward", "encode", "decode"] and file.set_level(0.5) == 0
+        with codec._using(3), on_stage(codec._codec, 2), torch.inference_mode():
+            live = played_codec(codec._engine, codec._codec, 2)[0][method].call
+            whole = x.shape[-1] // 2
+            wanted = torch.cat([live(part) for part in x.split(whole, -1)], -1)
+            with torch.jit.optimized_execution(False):  # its preparations take longer than these blocks
                 made = torch.cat([getattr(file, method)(part) for part in x.split(block, -1)], -1)
-            frame = 5 if method == "encode" else HOP
-            assert not bool(made[..., :frame].any()) and float(wanted.std()) > 0.005
-            assert float((made[..., frame:] - wanted[..., :-frame]).abs().max()) < 1e-5
+        frame = 5 if method == "encode" else HOP
+        assert not bool(made[..., :frame].any()) and float(wanted.std()) > 0.005
+        assert float((made[..., frame:] - wanted[..., :-frame]).abs().max()) < 1e-5
 
 
 def test_after_its_start_the_stage_hears_what_the_codec_hears(codecs: Codecs) -> None:

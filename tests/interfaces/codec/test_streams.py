@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 import torchbend as tb
-from torchbend.errors import StreamError
+from torchbend.errors import CallbackError, StreamError
 from torchbend.interfaces.codec import BendedCodec
 
 Codecs = dict[str, BendedCodec]
@@ -75,6 +75,35 @@ def test_encodec_is_not_late_and_a_control_counts_at_once(codecs: Codecs, sound:
     codec.update("level", 0.0)
     assert first.shape[-1] == 3200 and bool(first.any())
     assert not bool(codec(x[..., 10 * 320 :]).any()) and codec.delay() == 0
+
+
+@pytest.mark.parametrize("kind", ["encodec", "dac"])
+def test_a_block_that_fails_is_as_if_it_had_not_been_played(codecs: Codecs, sound: Sound, kind: str) -> None:
+    codec, failing = codecs[kind], list[bool]()
+
+    def bent(y: Tensor) -> Tensor:
+        if failing:
+            raise ValueError("this one fails")
+        return y
+
+    codec.bend(tb.Lambda(bent), f"decode:decoder_{'layers_15_conv' if kind == 'encodec' else 'conv2'}$")
+    first, second = sound(codec, 60).tensor_split(2, -1)
+    whole = codec(torch.cat([first, second], -1))
+    codec.stream()
+    begun = codec(first)
+    failing.append(True)
+    with pytest.raises(CallbackError, match="this one fails"):
+        codec(second)
+    failing.clear()
+    made = torch.cat([begun, codec(second), codec.flush()], -1)
+    assert torch.allclose(made, whole[..., : made.shape[-1]], atol=1e-5)
+
+
+def test_the_end_of_a_stream_of_which_only_codes_were_taken(codecs: Codecs, sound: Sound) -> None:
+    codec = codecs["encodec"]
+    codec.stream()
+    assert codec.encode(sound(codec, 10)).shape == (1, 8, 10)
+    assert codec.flush().shape == (1, 1, 0)
 
 
 def test_streams_that_cannot_be(codecs: Codecs, sound: Sound) -> None:

@@ -76,6 +76,10 @@ class EncodecCodec(CodecModel):
         for layer in _stream_layers(self):
             layer.close()
 
+    def past(self) -> list[Tensor]:
+        """What the layers remember of a stream; nothing where they take whole signals."""
+        return [state for layer in _stream_layers(self) for state in layer.buffers(recurse=False)]
+
     @contextmanager
     def opening(self, half: nn.Module) -> Iterator[None]:
         """Within it, the encoder or the decoder gets the first block of a stream."""

@@ -53,7 +53,7 @@ def number_of_codebooks(codec: Codec, bandwidth: float | None, codebooks: int | 
             wanted=f"{each:g} (1 codebook) to {each * codec.most:g} kbps ({codec.most})",
             got=repr(bandwidth),
         )
-    return min(codec.most, math.floor(bandwidth / each + 1e-9))
+    return math.floor(min(codec.most, bandwidth / each + 1e-9))
 
 
 def as_sound(codec: Codec, x: Tensor) -> Tensor:
@@ -70,9 +70,11 @@ def as_sound(codec: Codec, x: Tensor) -> Tensor:
             site="sound",
             wanted=f"[batch, {codec.channels}, time], with a sample at least",
             got=list(x.shape),
-            next_step="x.mean(-2, keepdim=True) mixes channels" if codec.channels == 1 else None,
+            next_step="x.mean(-2, keepdim=True) mixes channels"
+            if codec.channels == 1 and x.numel() and x.dim() == 3
+            else None,
         )
-    return x.float()
+    return x.detach().float()
 
 
 def as_codes(codec: Codec, codes: object) -> Tensor:

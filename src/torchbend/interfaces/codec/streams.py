@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -11,9 +12,9 @@ from torch.nn import functional as F
 from torchbend.errors import StreamError
 from torchbend.interfaces.codec.dac import DacCodec
 from torchbend.interfaces.codec.encodec import EncodecCodec
-from torchbend.interfaces.lookahead import AroundStream
+from torchbend.interfaces.lookahead import AroundStream, appended
 
-__all__ = ["CausalStream", "Half", "opened"]
+__all__ = ["CausalStream", "Half", "opened", "whole_or_not"]
 
 
 class CausalStream:
@@ -49,16 +50,7 @@ class CausalStream:
         Raises:
             StreamError: it has another batch or other channels than the block before.
         """
-        held = self._held
-        if held is not None and held.shape[:2] != x.shape[:2]:
-            raise StreamError(
-                "this block does not go on with the stream",
-                site="stream",
-                wanted=f"batch and channels {list(held.shape[:2])}",
-                got=list(x.shape[:2]),
-                next_step="stream() begins another one",
-            )
-        held = x if held is None else torch.cat([held, x], -1)
+        held = appended(self._held, x)
         frames = held.shape[-1] // self._unit
         if frames >= (1 if self._begun else self._first):
             return self._played(held, frames)
@@ -123,3 +115,26 @@ def opened(
         "encode": AroundStream(encode, codec.around(codec.encoder), codec.hop, 1),
         "decode": AroundStream(decode, codec.around(codec.decoder), 1, codec.hop),
     }
+
+
+@contextmanager
+def whole_or_not(codec: EncodecCodec | DacCodec, halves: Mapping[str, Half] | None) -> Iterator[None]:
+    """Within it, a block that fails is as if it had not been played, in both halves.
+
+    Args:
+        codec: which.
+        halves: its streams; None: it takes whole signals, and there is nothing to put back.
+    """
+    if halves is None:
+        yield
+        return
+    told = [(half, dict(vars(half))) for half in halves.values()]
+    past = [(state, state.clone()) for state in codec.past()] if isinstance(codec, EncodecCodec) else []
+    try:
+        yield
+    except BaseException:
+        for half, before in told:
+            vars(half).update(before)
+        for state, values in past:
+            state.copy_(values)
+        raise
