@@ -10,7 +10,14 @@ from torch import Tensor
 
 import torchbend as tb
 from torchbend.audio import read_audio, write_audio
-from torchbend.errors import AudioFileError, GenerationError, NonFiniteError, ShapeError, StreamError
+from torchbend.errors import (
+    AudioFileError,
+    CallbackError,
+    GenerationError,
+    NonFiniteError,
+    ShapeError,
+    StreamError,
+)
 from torchbend.interfaces.vocoder import BendedVocoder, tiny_vocoder
 
 
@@ -79,6 +86,36 @@ def test_streams(vocoder: BendedVocoder, sound: Tensor, block: int) -> None:
     parts = [vocoder.decode(part) for part in mel.split(max(1, block // 64), -1)]
     assert torch.allclose(torch.cat([*parts, vocoder.flush()], -1), decoded, atol=1e-5)
     assert torch.equal(vocoder.decode(mel), decoded)
+
+
+@pytest.mark.parametrize("samples", [1, 64, 100, 300])
+def test_a_stream_that_is_shorter_than_a_frame_of_the_spectrogram(
+    vocoder: BendedVocoder, sound: Tensor, samples: int
+) -> None:
+    whole = vocoder.vocode(sound[..., :samples])
+    vocoder.stream()
+    made = torch.cat([vocoder.vocode(sound[..., :samples]), vocoder.flush()], -1)
+    assert made.shape == whole.shape and torch.allclose(made, whole, atol=1e-5)
+
+
+def test_a_block_that_fails_is_as_if_it_had_not_been_played(vocoder: BendedVocoder, sound: Tensor) -> None:
+    failing = list[bool]()
+
+    def bent(y: Tensor) -> Tensor:
+        if failing:
+            raise ValueError("this one fails")
+        return y
+
+    vocoder.bend(tb.Lambda(bent), "decode:tanh$")
+    whole = vocoder.vocode(sound)
+    vocoder.stream()
+    begun = vocoder.vocode(sound[..., :3000])
+    failing.append(True)
+    with pytest.raises(CallbackError, match="this one fails"):
+        vocoder.vocode(sound[..., 3000:])
+    failing.clear()
+    made = torch.cat([begun, vocoder.vocode(sound[..., 3000:]), vocoder.flush()], -1)
+    assert torch.allclose(made, whole, atol=1e-5)
 
 
 def test_a_control_that_is_turned_counts_from_the_next_block_on(vocoder: BendedVocoder) -> None:

@@ -150,7 +150,9 @@ class BendedAudiocraft(AudiocraftInterface):
                 "these are no codes of this model",
                 site="tokens",
                 wanted=f"whole numbers from 0 to {sizes.codes - 1}, shape [batch, {sizes.codebooks}, frames]",
-                got=f"{tokens.dtype}, {tuple(tokens.shape)}" if isinstance(tokens, Tensor) else type(tokens),
+                got=f"{tokens.dtype}, {list(tokens.shape)}"
+                if isinstance(tokens, Tensor)
+                else type(tokens).__name__,
             )
         audio: Tensor = self._run("decode", (tokens.long().to(self._model.device),))
         return audio.float().cpu()

