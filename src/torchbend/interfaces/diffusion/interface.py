@@ -16,6 +16,7 @@ from torchbend.bending.callback import BendingCallback
 from torchbend.bending.recipe import BendingConfig
 from torchbend.errors import CallbackError, CheckpointError
 from torchbend.interfaces.base import BendingInterface
+from torchbend.interfaces.diffusion.channels import channels_of
 from torchbend.interfaces.diffusion.components import DiffusionModel
 from torchbend.interfaces.diffusion.during import DuringSteps, Place, gates
 from torchbend.interfaces.diffusion.examples import examples_of
@@ -119,6 +120,13 @@ class DiffusionInterface(BendingInterface):
             pipeline(**asked)
         self._add_encoder(found)
         return dict(sorted(found.items(), key=lambda item: _ORDER.index(item[0].partition("_")[0])))
+
+    def trace(self, *args: Any, **kwargs: Any) -> Any:
+        """Trace a method (see `BendedModule.trace`); callbacks then know where the channels of tokens are."""
+        traced = super().trace(*args, **kwargs)
+        self._engine.channels = channels_of(self._model, self._captures)
+        self._engine.changed()
+        return traced
 
     def _add_encoder(self, found: dict[str, dict[str, Any]]) -> None:
         """An input for the VAE's encoder, which a pipeline that makes images of words never calls."""
