@@ -15,7 +15,7 @@ from .hub import in_cache
 huggingface_hub = pytest.importorskip("huggingface_hub")
 
 CELLS = slice(8, 11)
-RATE = 64  # two frames in a second: the cells generate 35 seconds
+RATE = 32  # a frame in a second: the cells generate 35 seconds
 BROKEN = "print('-- bending layer %s with callback %s...')%(layer, callback)"
 """A line of the document that fails in any Python: what print returns has no operator %."""
 
