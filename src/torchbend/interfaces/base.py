@@ -200,7 +200,7 @@ class BendingInterface(BendedWrapper):
                 wanted=f"one of: {known}" if known else None,
                 next_step="write what it makes to files, or export one part: BendedModule(model.part)"
                 if not known
-                else None,
+                else f'target="{cls.export_targets[0]}"; on a command line --target {cls.export_targets[0]}',
             )
 
 

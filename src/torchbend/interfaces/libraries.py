@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 from typing import Any
 
 from torchbend.errors import MissingExtraError
@@ -23,13 +24,22 @@ def transformers(purpose: str) -> Any:
 
 
 def diffusers(purpose: str) -> Any:
-    """The module ``diffusers``; errors as of `transformers`."""
+    """The module ``diffusers``; errors as of `transformers`.
+
+    Its pipelines ask for torchvision's readers of images, and transformers tells that it takes others. Nobody
+    has to do anything about it, so this is not printed.
+    """
+    logging.getLogger("transformers.utils.import_utils").addFilter(_worth_telling)
     return _library("diffusers", "diffusion", purpose)
 
 
 def accelerate(purpose: str) -> Any:
     """The module ``accelerate``; errors as of `transformers`."""
     return _library("accelerate", "large", purpose)
+
+
+def _worth_telling(record: logging.LogRecord) -> bool:
+    return "requires torchvision" not in record.getMessage()
 
 
 def _library(name: str, extra: str, purpose: str) -> Any:

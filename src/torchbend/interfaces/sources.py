@@ -126,7 +126,7 @@ def fetched(
             "the model cannot be fetched, and is not in the cache",
             site=name,
             wanted=f"a network, or its files below {cache_dir or 'the cache of the model hub'}",
-            got=str(error).strip().split("\n")[0][:200],
+            got=str(error).strip().split("\n")[0].removeprefix("Got: ")[:200],
             next_step="connect and try again; or fetch it elsewhere (hf download "
             f"{name} --local-dir FOLDER) and give that folder",
         ) from error

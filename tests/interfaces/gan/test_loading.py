@@ -101,8 +101,9 @@ def test_names_that_are_missing_or_too_many_are_told(model: StyleGAN2) -> None:
 
 
 def test_what_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="no such folder"):
-        BendedGAN(tmp_path / "missing.pkl")
+    for missing in (tmp_path / "missing.pkl", "network.pkl"):  # no name of the model hub
+        with pytest.raises(CheckpointError, match="no such file"):
+            BendedGAN(missing)
     with pytest.raises(CheckpointError, match="no weights"):
         BendedGAN(tmp_path)
 

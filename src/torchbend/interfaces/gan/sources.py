@@ -60,6 +60,13 @@ def read_generator(
     if source == FACES:
         return faces()
     path = Path(source).expanduser()
+    if path.suffix in _ENDINGS and not path.exists():
+        raise CheckpointError(
+            "there is no such file",
+            site=os.fspath(source),
+            wanted="a file with weights, a folder with one, or a name of the model hub",
+            next_step="look at the spelling, and at the folder that you are in",
+        )
     if not path.is_file():
         path = _file_of(
             folder_of(source, cache_dir, files=tuple(f"*{e}" for e in _ENDINGS), example=_EXAMPLE)

@@ -20,7 +20,9 @@ __all__ = ["BendedGAN"]
 
 
 class BendedGAN(GANMaking):
-    """A GAN that can be looked into, bent and played; construction and errors are those of `GANInterface`.
+    """A GAN that can be looked into, bent and played: StyleGAN, DCGAN, or a generator of your own.
+
+    Construction and errors are those of `GANInterface`.
 
     Images are shape ``[B, colours, H, W]``, from 0 (black) to 1, on the CPU. A seed makes always the same
     latent, the one that NVIDIA's programs make of it.
