@@ -40,17 +40,16 @@ def test_the_file_is_the_live_vocoder_bent(vocoder: BendedVocoder, sound: Tensor
     }
     assert facts["delays"] == {"forward": 576.0, "mel": 128.0, "decode": 448.0}
     assert facts["sample_rate"] == 22050 and (tmp_path / "voice.pd").is_file()
-    sound = sound[..., : 80 * HOP]
-    for method, x, block in (("forward", sound, 1024), ("mel", sound, 64), ("decode", vocoder.mel(sound), 5)):
-        for value in (1.0, 0.25):
-            file = torch.jit.load(tmp_path / "voice.ts").eval()
-            assert file.set_level(value) == 0
-            vocoder.update("level", value)
-            with torch.inference_mode():
-                made = torch.cat([getattr(file, method)(part) for part in x.split(block, -1)], -1)
-            wanted = live(vocoder, method, x)
-            assert made.shape == wanted.shape and float(wanted.std()) > 0.01
-            assert float((made - wanted).abs().max()) < 1e-5
+    sound, mel = sound[..., : 80 * HOP], vocoder.mel(sound[..., : 80 * HOP])
+    vocoder.update("level", 0.25)  # the file was written at 1
+    for method, x, block in (("forward", sound, 1024), ("mel", sound, 64), ("decode", mel, 5)):
+        file = torch.jit.load(tmp_path / "voice.ts").eval()
+        assert file.set_level(0.25) == 0
+        with torch.inference_mode(), torch.jit.optimized_execution(False):  # as fast at its first blocks
+            made = torch.cat([getattr(file, method)(part) for part in x.split(block, -1)], -1)
+        wanted = live(vocoder, method, x)
+        assert made.shape == wanted.shape and float(wanted.std()) > 0.01
+        assert float((made - wanted).abs().max()) < 1e-5
 
 
 def test_other_targets_take_the_whole(vocoder: BendedVocoder, tmp_path: Path) -> None:
