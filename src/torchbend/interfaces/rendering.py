@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from torchbend.audio import write_audio
 from torchbend.corpus.decoding import decode
 from torchbend.corpus.files import FoundFile, find_sounds
 from torchbend.errors import AudioFileError, CorpusError, ShapeError, TorchbendError
 from torchbend.interfaces.rave import BendedRAVE
+from torchbend.interfaces.sounds import write_sound
 
 __all__ = ["STREAMED_FROM_S", "Rendered", "Task", "plan", "render", "render_file"]
 
@@ -138,7 +138,7 @@ def render_file(model: BendedRAVE, task: Task, *, stream: bool | None = None, se
         with torch.random.fork_rng(devices=()):
             torch.manual_seed(seed)
             made = render(model, sound, stream=in_blocks)
-        write_audio(task.target, made, model.sample_rate)
+        write_sound(task.target, made, model.sample_rate)
     except TorchbendError as error:
         return Rendered(task, 0.0, error=error)
     except (MemoryError, RuntimeError) as error:

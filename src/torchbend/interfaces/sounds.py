@@ -85,7 +85,7 @@ def write_sound(path: Path, x: Tensor, sample_rate: int) -> None:
     """Write one signal to a sound file.
 
     Args:
-        path: of the file.
+        path: of the file; samples are stored as is usual for its format, 16 bits in WAV, FLAC and AIFF.
         x: shape ``[C, T]`` or ``[1, C, T]``.
         sample_rate: in Hz.
 
@@ -101,7 +101,7 @@ def write_sound(path: Path, x: Tensor, sample_rate: int) -> None:
             got=list(x.shape),
             next_step="write each signal of the batch to a file of its own",
         )
-    write_audio(path, x[0] if x.dim() == 3 else x, sample_rate)
+    write_audio(path, x[0] if x.dim() == 3 else x, sample_rate, subtype=None)
 
 
 def signals(x: object, sample_rate: int | None, wanted_rate: int) -> Tensor:

@@ -18,6 +18,7 @@ from torchbend.errors import (
     ShapeError,
     StreamError,
 )
+from torchbend.interfaces.sounds import SOUND_FILES
 from torchbend.interfaces.vocoder import BendedVocoder, tiny_vocoder
 
 
@@ -151,6 +152,16 @@ def test_render(vocoder: BendedVocoder, sound: Tensor, tmp_path: Path) -> None:
     assert torch.allclose(made, wanted, atol=2e-4)
     with pytest.raises(GenerationError, match="one sound file"):
         vocoder.render(tmp_path / "out.wav", [])
+
+
+@pytest.mark.parametrize("ending", SOUND_FILES)
+def test_every_ending_that_is_told_can_be_written(
+    vocoder: BendedVocoder, tmp_path: Path, ending: str
+) -> None:
+    tone = 0.3 * torch.sin(torch.arange(22050) * 0.1)[None]
+    vocoder.write_audio(tmp_path / f"a{ending}", tone)
+    made, rate = read_audio(tmp_path / f"a{ending}")
+    assert rate == 22050 and float((made - tone)[..., 2000:-2000].abs().mean()) < 0.01
 
 
 def test_bad_input_is_told(vocoder: BendedVocoder, sound: Tensor) -> None:
