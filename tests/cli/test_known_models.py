@@ -185,6 +185,7 @@ def test_values_of_options_may_be_sentences() -> None:
         (("render", "raves:tiny", "short.wav", "-o", "y.txt"), 1, "closest kinds: rave"),
         (("render", "net_for_cli:Net", "-o", "y.wav"), 2, "give an --input"),
         (("render", "net_for_cli:Net", "zeros:1,1,9", "-o", "y.wav", "--option", "a=1"), 2, "known models"),
+        (("render", "rave", "short.wav", "-o", "y.txt"), 2, "write rave:SOURCE, or rave:tiny"),
         (("inspect", "raves:tiny"), 1, "closest kinds: rave"),
         (("inspect", "rave:tiny", "--call", "decode", "-i", "random:1,9,4"), 0, "graph of decode()"),
         (
@@ -211,6 +212,43 @@ def test_mistakes_are_told(
     assert said in " ".join(result.output.replace("│", " ").split())
     assert "Traceback" not in result.output
     assert not any(Path(name).exists() for name in ("y.wav", "y.png", "y.ts", "y.txt"))
+
+
+BELLS = """
+import torch
+from torchbend.interfaces import BendingInterface
+
+class Bells(torch.nn.Module):
+    def strike(self, velocity):
+        return torch.sin(velocity * torch.arange(800) / 8)[None]
+
+class BendedBells(BendingInterface):
+    export_targets = ()
+    why_no_export = "a bell rings once"
+
+    def __init__(self, seed=0):
+        super().__init__(Bells())
+        self.trace_methods()
+
+    def example_inputs(self):
+        return {"strike": torch.ones(1)}
+
+    def ring(self, velocity):
+        return self._call("strike", (torch.tensor([velocity]),), {})
+"""
+
+
+def test_an_interface_of_one_s_own_is_taken_as_it_is(folder: Path, program: Program) -> None:
+    (folder / "own_bells.py").write_text(BELLS)
+    spec = "own_bells.py:BendedBells"
+    assert "strike" in fine(program("inspect", spec, "--call", "strike", "-i", "0.5", "--activations"))
+    rung = ["bend", spec, "--call", "ring", "-i", "0.5", "--sample-rate", "8000", "-o"]
+    fine(program(*rung, "plain.wav"))
+    fine(program(*rung, "bent.wav", "-b", "Scale(0.5)@strike:sin$"))
+    plain, bent = read_audio("plain.wav")[0], read_audio("bent.wav")[0]
+    assert float(plain.abs().max()) > 0.9 and torch.allclose(bent, 0.5 * plain, atol=2**-14)
+    refused = program("export", spec, "--call", "strike", "-i", "0.5", "-o", "y.ts")
+    assert refused.exit_code == 1 and "a bell rings once" in refused.stderr
 
 
 def test_a_class_that_renders_nothing_says_so(

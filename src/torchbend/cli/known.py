@@ -49,6 +49,9 @@ def known_model(spec: str) -> Known | None:
 
     Returns:
         None where the spec is none of these: then it names a factory.
+
+    Raises:
+        typer.BadParameter: it is a kind alone.
     """
     kind, colon, source = spec.partition(":")
     found = kind_of(kind) if colon and source else None
@@ -58,6 +61,11 @@ def known_model(spec: str) -> Known | None:
         from torchbend.interfaces.rave import BendedRAVE
 
         return Known(BendedRAVE, spec)
+    if not colon and kind_of(kind) is not None and not Path(spec).exists():
+        raise typer.BadParameter(
+            f"{spec!r} is a kind of models; of which one? write {spec}:SOURCE, or {spec}:tiny",
+            param_hint="MODEL",
+        )
     return None
 
 

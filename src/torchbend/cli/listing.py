@@ -124,7 +124,7 @@ def _tell(kind: type[BendingInterface]) -> None:
     rows = [(name, arguments, _plain(what)) for name, arguments, what in kind.verb_rows()]
     if rows:
         typer.echo("\nverbs (in Python, and for --call)\n")
-        emit(_wrapped(("verb", "arguments", "what it does"), rows, (32, 44, 72)))
+        emit(_wrapped(("verb", "arguments", "what it does"), rows, (22, 24, 48)))
     _tell_options("--arg: how it is loaded", class_options(kind))
     _tell_options(f"--arg of {kind.kind}:tiny", tiny_options(kind))
     _tell_options("--option: how it is rendered", render_options(kind))
@@ -158,7 +158,7 @@ def _tell_options(title: str, options: Sequence[Option]) -> None:
     if options:
         typer.echo(f"\n{title}\n")
         rows = [(option.name, repr(option.default), _plain(option.about)) for option in options]
-        emit(_wrapped(("name", "default", "what it is"), rows, (32, 32, 84)))
+        emit(_wrapped(("name", "default", "what it is"), rows, (20, 20, 56)))
 
 
 def _wrapped(columns: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int]) -> Table:

@@ -130,9 +130,11 @@ def _opened(
 
 
 def _wrapped(module: nn.Module) -> BendedModule:
-    """A model that a factory made; RAVE is known, whoever made it."""
+    """A model that a factory made; RAVE is known, whoever made it, and an interface stays what it is."""
     from torchbend.rave import RAVE
 
+    if isinstance(module, BendedModule):
+        return module
     if not isinstance(module, RAVE):
         return BendedModule(module)
     from torchbend.interfaces.rave import BendedRAVE
