@@ -12,24 +12,17 @@ import torch
 from torch import nn
 
 from torchbend.errors import CheckpointError
+from torchbend.interfaces.dtypes import dtype_of
 from torchbend.interfaces.libraries import diffusers
 from torchbend.interfaces.sources import folder_of
 
-__all__ = ["Location", "dtype_of", "opened", "parts_of"]
+__all__ = ["Location", "opened", "parts_of"]
 
 Location = str | os.PathLike[str]
 
 _PURPOSE = "a diffusion pipeline"
 _EXAMPLE = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 _INDEX = "model_index.json"
-_DTYPES = {
-    "bf16": torch.bfloat16,
-    "bfloat16": torch.bfloat16,
-    "fp16": torch.float16,
-    "float16": torch.float16,
-    "fp32": torch.float32,
-    "float32": torch.float32,
-}
 
 
 def opened(
@@ -100,20 +93,6 @@ def parts_of(pipeline: Any) -> dict[str, nn.Module]:
             next_step="BendedModule(model) bends a single model",
         )
     return {name: part for name, part in pipeline.components.items() if isinstance(part, nn.Module)}
-
-
-def dtype_of(dtype: str | torch.dtype) -> torch.dtype:
-    """``"bf16"`` and its kin as a dtype.
-
-    Raises:
-        CheckpointError: it is none.
-    """
-    found = _DTYPES.get(dtype) if isinstance(dtype, str) else dtype
-    if not isinstance(found, torch.dtype) or not found.is_floating_point:
-        raise CheckpointError(
-            "a model cannot have such numbers", site="dtype", wanted="bf16, fp16 or fp32", got=repr(dtype)
-        )
-    return found
 
 
 def _files(variant: str | None) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from torch import nn
 
 from torchbend.errors import CheckpointError
+from torchbend.interfaces.dtypes import dtype_of
 from torchbend.interfaces.libraries import accelerate, transformers
 from torchbend.interfaces.sources import (
     TRANSFORMERS_FILES,
@@ -23,20 +24,12 @@ from torchbend.interfaces.sources import (
     local_folder,
 )
 
-__all__ = ["Loaded", "Location", "Options", "dtype_of", "opened"]
+__all__ = ["Loaded", "Location", "Options", "opened"]
 
 Location = str | os.PathLike[str]
 
 _PURPOSE = "a language model"
 _EXAMPLE = "gpt2"
-_DTYPES = {
-    "bf16": torch.bfloat16,
-    "bfloat16": torch.bfloat16,
-    "fp16": torch.float16,
-    "float16": torch.float16,
-    "fp32": torch.float32,
-    "float32": torch.float32,
-}
 _UNREADABLE = (
     OSError,
     ValueError,
@@ -86,21 +79,6 @@ class Options:
     explicit: bool = False
 
 
-def dtype_of(dtype: str | torch.dtype) -> Any:
-    """``"bf16"`` and its kin as a dtype; ``"auto"`` as it is.
-
-    Raises:
-        CheckpointError: it is neither.
-    """
-    if isinstance(dtype, torch.dtype) and dtype.is_floating_point:
-        return dtype
-    if isinstance(dtype, str) and dtype in (*_DTYPES, "auto"):
-        return _DTYPES.get(dtype, dtype)
-    raise CheckpointError(
-        "a model cannot have such numbers", site="dtype", wanted="bf16, fp16, fp32 or auto", got=repr(dtype)
-    )
-
-
 def opened(source: Location, options: Options, *, with_tokenizer: bool = True) -> Loaded:
     """The model of a folder or a hub name; no code that comes with it is run.
 
@@ -121,7 +99,7 @@ def opened(source: Location, options: Options, *, with_tokenizer: bool = True) -
     tokenizer = _tokenizer(library, folder) if with_tokenizer else None
     config = _config(library, folder)
     _check_kind(library, config, site)
-    given: dict[str, Any] = {"dtype": dtype_of(options.dtype), "trust_remote_code": False}
+    given: dict[str, Any] = {"dtype": _dtype(options.dtype), "trust_remote_code": False}
     if options.explicit:
         given["attn_implementation"] = "eager"
     if options.device_map is not None:
@@ -144,6 +122,11 @@ def opened(source: Location, options: Options, *, with_tokenizer: bool = True) -
     if options.device_map is None:
         model = model.to(options.device)
     return Loaded(model.eval().requires_grad_(False), tokenizer, os.fspath(source))
+
+
+def _dtype(dtype: str | torch.dtype) -> str | torch.dtype:
+    """As the file has it, or as `dtype_of` reads it."""
+    return dtype if isinstance(dtype, str) and dtype == "auto" else dtype_of(dtype)
 
 
 def _folder(source: Location, cache_dir: Location | None) -> Path:
