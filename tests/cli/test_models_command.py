@@ -46,7 +46,7 @@ def test_one_kind(program: Program) -> None:
         "needs       nothing more",
         "exports to  nn~, torchscript, onnx, pt2",
         "bent inside encode, decode, forward",
-        "decode                 z, preprocess, fill, extra          Audio from latents.",
+        "decode                 z, preprocess, fill,   Audio from latents.",
         "stream  None       in blocks, as nn~ plays",
         "INPUT: one sound file",
         "torchbend render rave:tiny INPUT --out FILE.wav",

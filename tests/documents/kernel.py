@@ -62,11 +62,14 @@ def execute(cells: Sequence[str], wanted: Sequence[str] = (), after: Sequence[st
 def _run(notebook: Any) -> None:
     client = pytest.importorskip("nbclient").NotebookClient
     config = pytest.importorskip("traitlets.config").Config()
-    # Sockets of files, not of ports: kernels side by side cannot take each other's.
-    config.KernelManager.transport = "ipc"
-    client(
-        notebook, timeout=PATIENCE_S, startup_timeout=PATIENCE_S, kernel_name="python3", config=config
-    ).execute()
+    # Sockets of files in a folder of their own (its name is short: a socket's is limited), and not of ports:
+    # kernels side by side cannot take each other's.
+    with tempfile.TemporaryDirectory(prefix="kernel-") as sockets:
+        config.KernelManager.transport = "ipc"
+        config.KernelManager.ip = f"{sockets}/socket"
+        client(
+            notebook, timeout=PATIENCE_S, startup_timeout=PATIENCE_S, kernel_name="python3", config=config
+        ).execute()
 
 
 @contextmanager
